@@ -1,0 +1,144 @@
+import { fileURLToPath } from 'node:url'
+import nodeResolve from '@rollup/plugin-node-resolve'
+import terser from '@rollup/plugin-terser'
+import esbuild from 'rollup-plugin-esbuild'
+import { minifyTemplateLiterals } from 'rollup-plugin-minify-template-literals'
+
+const WORKLETS = ['capture', 'playback']
+const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
+const compile = () => esbuild({ target: 'es2022', tsconfig: false })
+const minify = (options = {}) =>
+  terser({ module: true, ecma: 2022, mangle: { properties: false }, ...options })
+const resolve = () => nodeResolve({ browser: true, extensions: ['.ts', '.js', '.mjs'] })
+
+/** Each worklet is one file without imports: what a CSP that allows only the page's own origin can load. */
+const worklets = WORKLETS.map((name) => ({
+  input: path(`src/audio/worklets/${name}.worklet.ts`),
+  plugins: [resolve(), compile(), minify()],
+  output: { file: path(`dist/worklets/${name}.js`), format: 'es', sourcemap: true },
+}))
+
+/**
+ * Gives the audio engine its worklets in the form that fits the bundle, in place of the sources' own
+ * `worklet-source.ts`.
+ */
+function workletSource(code) {
+  const file = path('src/audio/worklet-source.ts')
+  return {
+    name: 'worklet-source',
+    load: (id) => (id === file ? { code, moduleType: 'js' } : null),
+  }
+}
+
+/** The package: real files first; for bundlers that lose them, the same code as a string in a chunk of its own. */
+const FROM_FILES = `
+export const workletUrl = (name) => new URL('./worklets/' + name + '.js', import.meta.url)
+export const workletSource = async (name) => (await import('virtual:worklets'))[name]
+`
+
+/** The single file is its own worklet: no second request, and no blob that a CSP could refuse. */
+const FROM_ITSELF = `
+export const workletUrl = () => import.meta.url
+export const workletSource = async () => null
+`
+
+/** The minified worklets as strings, read from the files that were written before. */
+function inlinedWorklets() {
+  return {
+    name: 'inlined-worklets',
+    resolveId: (id) => (id === 'virtual:worklets' ? '\0virtual:worklets' : null),
+    async load(id) {
+      if (id !== '\0virtual:worklets') return null
+      const { readFile } = await import('node:fs/promises')
+      const sources = await Promise.all(
+        WORKLETS.map(async (name) => {
+          const code = await readFile(path(`dist/worklets/${name}.js`), 'utf8')
+          return `export const ${name} = ${JSON.stringify(code.replace(/\n\/\/# sourceMappingURL=.*\n?$/, ''))}`
+        }),
+      )
+      return { code: sources.join('\n'), moduleType: 'js' }
+    },
+  }
+}
+
+/** Every entry from one graph, so that `.` and `./elements` share one `VoiceSession`. */
+const modules = {
+  input: {
+    index: path('src/index.ts'),
+    audio: path('src/audio/index.ts'),
+    'elements/index': path('elements/index.ts'),
+    'elements/voice-agent': path('elements/voice-agent.ts'),
+    'elements/voice-meter': path('elements/voice-meter.ts'),
+    'elements/voice-mute-button': path('elements/voice-mute-button.ts'),
+    'elements/voice-start-button': path('elements/voice-start-button.ts'),
+    'elements/voice-status': path('elements/voice-status.ts'),
+    'elements/voice-transcript': path('elements/voice-transcript.ts'),
+  },
+  external: [/^lit($|\/)/, /^nanoevents$/],
+  plugins: [
+    workletSource(FROM_FILES),
+    inlinedWorklets(),
+    resolve(),
+    minifyTemplateLiterals(),
+    compile(),
+    minify({ format: { comments: false } }),
+  ],
+  output: {
+    dir: path('dist'),
+    format: 'es',
+    sourcemap: true,
+    entryFileNames: '[name].js',
+    chunkFileNames: 'chunks/[name]-[hash].js',
+  },
+}
+
+/** Wraps a bundle so that the same file registers the processors when an AudioWorklet loads it. */
+function worksAsWorklet() {
+  return {
+    name: 'works-as-worklet',
+    async renderChunk(code) {
+      const { readFile } = await import('node:fs/promises')
+      const sources = await Promise.all(
+        WORKLETS.map((name) => readFile(path(`dist/worklets/${name}.js`), 'utf8')),
+      )
+      const processors = sources
+        .map((source) => `{${source.replace(/\n\/\/# sourceMappingURL=.*\n?$/, '')}}`)
+        .join('')
+      return { code: `if(globalThis.registerProcessor){${processors}}else{${code}}`, map: null }
+    },
+  }
+}
+
+/** One file for `<script type="module" src>`: elements, core and Lit. */
+const single = {
+  input: path('elements/index.ts'),
+  plugins: [
+    workletSource(FROM_ITSELF),
+    resolve(),
+    minifyTemplateLiterals(),
+    compile(),
+    {
+      // The file is for a script tag: what it defines are elements, not exports.
+      name: 'no-exports',
+      renderChunk: (code) => ({ code: code.replace(/^export \{[^}]*\};?\s*$/m, ''), map: null }),
+    },
+    worksAsWorklet(),
+    minify({ format: { comments: false } }),
+  ],
+  output: { file: path('dist/voice-agent.js'), format: 'es' },
+}
+
+/** The core in one file, for pages without a bundler. */
+const core = {
+  input: path('src/index.ts'),
+  plugins: [
+    workletSource(FROM_FILES),
+    inlinedWorklets(),
+    resolve(),
+    compile(),
+    minify({ format: { comments: false } }),
+  ],
+  output: { file: path('dist/voicewire.js'), format: 'es', inlineDynamicImports: true, sourcemap: true },
+}
+
+export default [...worklets, modules, single, core]

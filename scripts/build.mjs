@@ -1,0 +1,70 @@
+/** Builds the browser package into dist/, and the servers into theirs. Does nothing where nothing changed. */
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ensureInstalled, fail, hash, isFresh, markFresh, ROOT, run } from './environment.mjs'
+
+const INPUTS = [
+  'src',
+  'elements',
+  'server/node/src',
+  'server/emulator/src',
+  'scripts/build.mjs',
+  'rollup.config.mjs',
+  'package-lock.json',
+  'tsconfig.base.json',
+  'tsconfig.build.json',
+]
+const OUTPUTS = ['dist/voice-agent.js', 'server/node/dist/cli.js', 'server/emulator/dist/cli.js']
+
+function* files(path) {
+  if (!statSync(path).isDirectory()) {
+    yield path
+    return
+  }
+  for (const name of readdirSync(path).sort()) yield* files(join(path, name))
+}
+
+function fingerprint() {
+  const paths = INPUTS.flatMap((input) => [...files(join(ROOT, input))])
+  return hash(...paths.flatMap((path) => [path.slice(ROOT.length), readFileSync(path)]))
+}
+
+/** A declaration keeps the `.ts` of its imports; a package has `.js` and `.d.ts` only. */
+function nameDeclarationsAsPublished(folder) {
+  for (const path of files(folder)) {
+    if (!path.endsWith('.d.ts')) continue
+    const text = readFileSync(path, 'utf8')
+    writeFileSync(path, text.replace(/(['"]\.{1,2}\/[^'"]*)\.ts(['"])/g, '$1.js$2'))
+  }
+}
+
+async function step(name, command, args) {
+  const code = await run(command, args, { stdio: ['ignore', 'inherit', 'inherit'] })
+  if (code !== 0) fail(`${name} failed: see the lines above`)
+}
+
+/** Brings every build output up to date. */
+export async function build() {
+  const inputs = fingerprint()
+  if (OUTPUTS.every((path) => existsSync(join(ROOT, path))) && isFresh('build', inputs)) return
+  console.log('Building …')
+  for (const folder of ['dist', 'server/node/dist', 'server/emulator/dist']) {
+    rmSync(join(ROOT, folder), { recursive: true, force: true })
+  }
+  await Promise.all([
+    step('Bundling', 'rollup', ['--config', 'rollup.config.mjs', '--silent']),
+    step('Writing types', 'tsc', ['-p', 'tsconfig.build.json']),
+    step('Compiling the relay', 'tsc', ['-p', 'server/node']),
+    step('Compiling the emulator', 'tsc', ['-p', 'server/emulator']),
+  ])
+  for (const folder of ['dist/types', 'server/node/dist', 'server/emulator/dist']) {
+    nameDeclarationsAsPublished(join(ROOT, folder))
+  }
+  markFresh('build', inputs)
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  ensureInstalled()
+  await build()
+}

@@ -1,0 +1,95 @@
+/** Runs all parts of the tests, or those named as arguments; on the project's own Node. */
+import { globSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { ensureChromium } from './browser.mjs'
+import { build } from './build.mjs'
+import { fail, ROOT, run } from './environment.mjs'
+
+const CACHE = join(ROOT, '.cache')
+const TYPES = ['.', 'src/audio/worklets', 'server/node', 'server/emulator', 'test']
+
+/** Files of node:test, whose totals come from a TAP report beside the readable one. */
+function nodeTests(name, patterns, { concurrency = 2 } = {}) {
+  return async () => {
+    const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: ROOT })).sort()
+    if (files.length === 0) fail(`no tests were found for ${name}`)
+    const tap = join(CACHE, `${name}.tap`)
+    const code = await run('node', [
+      '--test',
+      `--test-concurrency=${concurrency}`,
+      '--test-reporter=spec',
+      '--test-reporter-destination=stdout',
+      '--test-reporter=tap',
+      `--test-reporter-destination=${tap}`,
+      ...files,
+    ])
+    const report = readFileSync(tap, 'utf8')
+    const count = (word) => Number(new RegExp(`^# ${word} (\\d+)$`, 'm').exec(report)?.[1] ?? 0)
+    return { code, passed: count('pass'), failed: count('fail') + count('cancelled') }
+  }
+}
+
+async function browserTests() {
+  const totals = join(CACHE, 'browser-totals.json')
+  rmSync(totals, { force: true })
+  const code = await run('web-test-runner', ['--config', 'web-test-runner.config.mjs'])
+  try {
+    return { code, ...JSON.parse(readFileSync(totals, 'utf8')) }
+  } catch {
+    // The runner ended before it had totals: it said why.
+    return { code: code || 1, passed: 0, failed: 1 }
+  }
+}
+
+/** A step that is one check: it passes or fails as a whole. */
+function check(command, ...args) {
+  return async () => {
+    const code = await run(command, args)
+    return { code, passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 }
+  }
+}
+
+async function types() {
+  const codes = []
+  for (const project of TYPES) codes.push(await run('tsc', ['-p', project, '--noEmit']))
+  const failed = codes.filter((code) => code !== 0).length
+  return { code: failed, passed: codes.length - failed, failed }
+}
+
+const PARTS = {
+  lint: check('biome', 'check', '--error-on-warnings', '.'),
+  types,
+  size: check('size-limit'),
+  unit: nodeTests('unit', ['test/*.test.ts', 'server/*/test/*.test.ts']),
+  browser: browserTests,
+  clients: nodeTests('clients', ['test/official-clients/*.test.ts']),
+  e2e: nodeTests('e2e', ['test/e2e/*.test.ts'], { concurrency: 1 }),
+}
+
+const asked = process.argv.slice(2)
+const unknown = asked.find((name) => !(name in PARTS))
+if (unknown) fail(`there is no part "${unknown}": choose from ${Object.keys(PARTS).join(', ')}`)
+
+process.env.CHROMIUM_PATH = await ensureChromium()
+await build()
+mkdirSync(CACHE, { recursive: true })
+
+let passed = 0
+let failed = 0
+const broken = []
+for (const [name, part] of Object.entries(PARTS)) {
+  if (asked.length > 0 && !asked.includes(name)) continue
+  const started = performance.now()
+  console.log(`\n── ${name} ──`)
+  const result = await part()
+  console.log(`${name}: ${((performance.now() - started) / 1000).toFixed(1)} s`)
+  passed += result.passed
+  failed += result.failed
+  if (result.code !== 0 || result.failed > 0) {
+    broken.push(name)
+    if (result.failed === 0) failed++
+  }
+}
+if (broken.length > 0) console.log(`\nFailed: ${broken.join(', ')}`)
+console.log(`\n${passed} passed, ${failed} failed`)
+process.exit(broken.length > 0 ? 1 : 0)

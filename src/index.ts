@@ -1,0 +1,34 @@
+export type { AudioEncoding, AudioFormat } from './audio/audio-format.ts'
+export {
+  TokenClient,
+  type TokenClientEventMap,
+  type TokenClientOptions,
+  type TokenGrant,
+} from './auth/token-client.ts'
+export { VoiceError, type VoiceErrorCode, type VoiceErrorOptions, type VoicePhase } from './errors.ts'
+export type {
+  AgentState,
+  SessionState,
+  TranscriptEntry,
+  TurnEvent,
+  VoiceEventMap,
+  VoiceEventName,
+  VoiceWarning,
+} from './events.ts'
+export { DeepgramAgent, type DeepgramAgentOptions } from './providers/deepgram-agent.ts'
+export { OpenAIRealtime, type OpenAIRealtimeOptions } from './providers/openai-realtime.ts'
+export type {
+  Command,
+  Credential,
+  Endpoint,
+  HeardItem,
+  HistoryEntry,
+  Provider,
+  ProviderEvent,
+  SessionContext,
+  WireData,
+} from './providers/provider.ts'
+export type { ApiKeyAuth, GetToken, ProxyAuth, SessionAuth, TokenAuth } from './session/endpoint.ts'
+export type { SessionOptions, SessionStats, VoiceSessionOptions } from './session/options.ts'
+export { VoiceSession } from './session/voice-session.ts'
+export type { CloseInfo, ReconnectOptions } from './transport/reconnecting-websocket.ts'

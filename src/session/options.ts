@@ -1,0 +1,42 @@
+import type { Provider } from '../providers/provider.ts'
+import type { ReconnectOptions } from '../transport/reconnecting-websocket.ts'
+import type { SessionAuth } from './endpoint.ts'
+
+/** What a session needs besides its credentials. */
+export interface SessionOptions {
+  provider: Provider
+  /** Where the user's voice comes from; `none` for a conversation in text. Default `microphone`. */
+  input?: 'microphone' | 'none' | MediaStream
+  /** Constraints on the microphone, over the defaults (echo cancellation, noise suppression, automatic gain). */
+  microphone?: MediaTrackConstraints
+  /** Sound in one message to the provider, in ms, 10…100; default 20. */
+  chunkMs?: number
+  /** How a lost connection is restored. */
+  reconnect?: ReconnectOptions
+  /** Where the worklets are served, for pages whose bundler or CSP needs it told. */
+  workletUrls?: { readonly capture?: string | URL; readonly playback?: string | URL }
+  /** A context of your own; it is not closed with the session. */
+  audioContext?: AudioContext
+  /** From the open socket to the agent's readiness, in ms; default 15 000. */
+  readyTimeoutMs?: number
+  /** Default the global one. */
+  WebSocket?: typeof WebSocket
+  /** The time in ms since the epoch; default `Date.now`. */
+  now?: () => number
+}
+
+export type VoiceSessionOptions = SessionOptions & SessionAuth
+
+export interface SessionStats {
+  /** Loudness now, 0…1. */
+  readonly inputLevel: number
+  readonly outputLevel: number
+  /** Sound received and not yet played, in ms. */
+  readonly bufferedMs: number
+  /** How often playback ran dry in the middle of an answer. */
+  readonly underruns: number
+  /** Microphone audio given up as there was no line that took it, in ms. */
+  readonly droppedMs: number
+  readonly bytesSent: number
+  readonly bytesReceived: number
+}

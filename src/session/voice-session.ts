@@ -1,0 +1,360 @@
+import { createNanoEvents } from 'nanoevents'
+import { VoiceError } from '../errors.ts'
+import type {
+  AgentState,
+  SessionState,
+  TranscriptEntry,
+  VoiceEventMap,
+  VoiceEventName,
+  VoiceWarning,
+} from '../events.ts'
+import type { Provider, ProviderEvent } from '../providers/provider.ts'
+import { AudioIO } from './audio-io.ts'
+import { Connection } from './connection.ts'
+import { assertAuth, resolveEndpoint } from './endpoint.ts'
+import { TurnClock } from './latency.ts'
+import type { SessionStats, VoiceSessionOptions } from './options.ts'
+import { type AgentTransition, nextAgentState, nextSessionState, type SessionTransition } from './state.ts'
+import { Transcript } from './transcript.ts'
+
+/** What exists only between `start` and `stop`. */
+interface Run {
+  readonly abort: AbortController
+  readonly audio: AudioIO
+  readonly connection: Connection
+  /** Settled when the agent is ready, or the run failed before. */
+  readonly ready: PromiseWithResolvers<void>
+  /** What `start` returned. */
+  started: Promise<void>
+}
+
+/** One conversation between a person and an agent. */
+export class VoiceSession {
+  readonly provider: Provider
+  readonly #options: VoiceSessionOptions
+  readonly #emitter = createNanoEvents<{ [K in VoiceEventName]: (payload: VoiceEventMap[K]) => void }>()
+  readonly #transcript: Transcript
+  #state: SessionState = 'closed'
+  #agentState: AgentState = 'idle'
+  #run: Run | null = null
+  #closing: Promise<void> | null = null
+  #muted = false
+  #volume = 1
+  #resumed = false
+  readonly #clock = new TurnClock()
+
+  /** @throws {TypeError} Unless exactly one way to authenticate is given. */
+  constructor(options: VoiceSessionOptions) {
+    assertAuth(options)
+    this.provider = options.provider
+    this.#options = options
+    this.#transcript = new Transcript(options.now)
+  }
+
+  get state(): SessionState {
+    return this.#state
+  }
+
+  get agentState(): AgentState {
+    return this.#agentState
+  }
+
+  /** The conversation in the order in which it was spoken; a new array at each change. */
+  get transcript(): readonly TranscriptEntry[] {
+    return this.#transcript.entries
+  }
+
+  /** While muted the provider hears silence and the line stays alive. */
+  get muted(): boolean {
+    return this.#muted
+  }
+
+  set muted(muted: boolean) {
+    this.#muted = muted
+    const microphone = this.#run?.audio.microphone
+    if (microphone) microphone.muted = muted
+  }
+
+  /** Loudness of the agent, 0…1. */
+  get volume(): number {
+    return this.#volume
+  }
+
+  /** @throws {RangeError} Outside 0…1. */
+  set volume(volume: number) {
+    if (!(volume >= 0 && volume <= 1)) {
+      throw new RangeError(`Cannot set volume as it must be a number from 0 to 1: current value is ${volume}`)
+    }
+    this.#volume = volume
+    const speaker = this.#run?.audio.speaker
+    if (speaker) speaker.volume = volume
+  }
+
+  /** Loudness of the user now, 0…1. */
+  get inputLevel(): number {
+    return this.#run?.audio.microphone?.level ?? 0
+  }
+
+  /** Loudness of the agent now, 0…1. */
+  get outputLevel(): number {
+    return this.#run?.audio.speaker?.level ?? 0
+  }
+
+  /** What the microphone gives; null while there is none. */
+  get inputStream(): MediaStream | null {
+    return this.#run?.audio.microphone?.stream ?? null
+  }
+
+  /** The agent's voice, to record or to analyse; null while there is none. */
+  get outputStream(): MediaStream | null {
+    return this.#run?.audio.speaker?.stream ?? null
+  }
+
+  get stats(): SessionStats {
+    const { inputLevel, outputLevel } = this
+    const { bufferedMs = 0, underruns = 0 } = this.#run?.audio.speaker ?? {}
+    const wire = this.#run?.connection.stats ?? { droppedMs: 0, bytesSent: 0, bytesReceived: 0 }
+    return { inputLevel, outputLevel, bufferedMs, underruns, ...wire }
+  }
+
+  /** @returns A function that unbinds the listener. */
+  on<K extends VoiceEventName>(event: K, listener: (payload: VoiceEventMap[K]) => void): () => void {
+    return this.#emitter.on(event, listener as never)
+  }
+
+  /**
+   * Begins the conversation. Call it from a user's gesture, since a browser lets sound begin only there.
+   *
+   * @param options.signal Gives up a start that is under way, as `stop` does.
+   * @returns Resolved when the agent is ready to listen; the same promise while it is running already.
+   * @throws {VoiceError} If the microphone, the connection or the provider refuses.
+   * @throws {DOMException} `AbortError`, if it is stopped before it is ready; or the signal's own reason.
+   */
+  async start({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
+    signal?.throwIfAborted()
+    if (this.#run) return this.#run.started
+    if (this.#closing) {
+      await this.#closing
+      return this.start(signal ? { signal } : {})
+    }
+    const run = this.#begin()
+    const onabort = (): void => this.#end(run, signal?.reason)
+    signal?.addEventListener('abort', onabort, { once: true })
+    run.started = this.#open(run).finally(() => signal?.removeEventListener('abort', onabort))
+    return run.started
+  }
+
+  /** Ends the conversation: microphone off, sockets closed, nothing opens afterwards. Safe at any time. */
+  async stop(): Promise<void> {
+    if (this.#run) this.#end(this.#run, new DOMException('The session was stopped', 'AbortError'))
+    await this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  /**
+   * Says something in text. An agent that is speaking is cut off, as it would be by speech.
+   *
+   * @throws {DOMException} `InvalidStateError`, unless the session is open.
+   */
+  sendText(text: string): void {
+    const { connection } = this.#requireOpen('sendText')
+    void this.#cutOff({ bySpeech: false }).then(() => connection.send({ type: 'text', text }))
+  }
+
+  /**
+   * Makes the agent speak a sentence.
+   *
+   * @throws {DOMException} `InvalidStateError`, unless the session is open.
+   */
+  say(text: string): void {
+    this.#requireOpen('say').connection.send({ type: 'say', text })
+  }
+
+  /** Cuts the agent off; nothing happens where it is silent. */
+  interrupt(): void {
+    void this.#cutOff({ bySpeech: false })
+  }
+
+  #begin(): Run {
+    const { provider, input = 'microphone', reconnect, WebSocket, readyTimeoutMs } = this.#options
+    const abort = new AbortController()
+    const { microphone, chunkMs, workletUrls, audioContext } = this.#options
+    const audio = new AudioIO({
+      provider,
+      input,
+      ...(microphone && { microphone }),
+      ...(chunkMs !== undefined && { chunkMs }),
+      ...(workletUrls && { workletUrls }),
+      ...(audioContext && { audioContext }),
+      onchunk: (pcm) => run.connection.sendAudio(pcm),
+      ondrain: () => this.#silent(),
+      onerror: (error) => this.#end(run, error),
+    })
+    const connection = new Connection({
+      provider,
+      ...(reconnect && { reconnect }),
+      ...(WebSocket && { WebSocket }),
+      ...(readyTimeoutMs !== undefined && { readyTimeoutMs }),
+      endpoint: (signal) => resolveEndpoint(this.#options, provider, signal),
+      context: () => this.#context(),
+      onready: () => this.#ready(run),
+      onevent: (event) => this.#handle(run, event),
+      onmessage: (direction, data) => this.#emitter.emit('message', { direction, data }),
+      onlost: (error) => this.#lost(run, error),
+      onend: (error) => this.#end(run, error),
+    })
+    const ready = Promise.withResolvers<void>()
+    const run: Run = { abort, audio, connection, ready, started: ready.promise }
+    this.#run = run
+    this.#resumed = false
+    this.#transition('start')
+    return run
+  }
+
+  async #open(run: Run): Promise<void> {
+    const { audio, connection, abort, ready } = run
+    if (audio.microphone) audio.microphone.muted = this.#muted
+    if (audio.speaker) audio.speaker.volume = this.#volume
+    try {
+      // The line is dialled once there is a microphone: a prompt may stay open for long, and lines cost money.
+      await audio.open(abort.signal)
+      if (!abort.signal.aborted) connection.open()
+    } catch (error) {
+      this.#end(run, error)
+    }
+    await ready.promise
+  }
+
+  #context(): { history: Transcript['history']; resumed: boolean } {
+    const { history } = this.#transcript
+    this.#transcript.beginConnection()
+    return { history: this.#resumed ? history : [], resumed: this.#resumed }
+  }
+
+  #ready(run: Run): void {
+    this.#resumed = true
+    this.#transition('ready')
+    this.#agent('ready')
+    run.ready.resolve()
+  }
+
+  #lost(run: Run, error: VoiceError): void {
+    this.#agent('reset')
+    this.#transition('lost')
+    this.#warn({ code: error.code, message: error.message, hint: 'The session reconnects by itself' })
+    // The rest of an answer that broke off is not worth hearing: the conversation goes on where it was heard.
+    void run.audio.speaker?.clear()
+  }
+
+  /** Ends a run once, for whatever reason, and tells it once: to `start` if that waits, else as `error`. */
+  #end(run: Run, reason: unknown): void {
+    if (this.#run !== run) return
+    const starting = this.#state === 'connecting'
+    this.#run = null
+    this.#agent('reset')
+    this.#transition('stop')
+    run.abort.abort(reason)
+    run.connection.close()
+    this.#closing = run.audio.close().finally(() => {
+      this.#closing = null
+      this.#transition('closed')
+      if (starting) run.ready.reject(reason)
+      else if (reason instanceof VoiceError) this.#emitter.emit('error', reason)
+    })
+  }
+
+  #handle(run: Run, event: ProviderEvent): void {
+    const { speaker } = run.audio
+    switch (event.type) {
+      case 'speech-start':
+        this.#agent('speech-start')
+        void this.#cutOff({ bySpeech: true })
+        break
+      case 'speech-end':
+        this.#clock.speechEnded()
+        this.#agent('speech-end')
+        break
+      case 'thinking':
+        this.#agent('thinking')
+        break
+      case 'audio':
+        speaker?.play(event.itemId, event.data)
+        this.#agent('audio')
+        break
+      case 'audio-end':
+        speaker?.end(event.itemId)
+        break
+      case 'response-end':
+        this.#agent('done')
+        break
+      case 'transcript':
+        this.#changed(this.#transcript.update(event))
+        break
+      case 'warning':
+        this.#warn({ code: event.code, message: event.message, hint: '' })
+        break
+      case 'error':
+        this.#emitter.emit('error', event.error)
+        break
+    }
+  }
+
+  /** Silences the agent and tells the provider what was heard of it. */
+  async #cutOff({ bySpeech }: { bySpeech: boolean }): Promise<void> {
+    const run = this.#run
+    const { speaker } = run?.audio ?? {}
+    if (!run || !speaker || this.#agentState === 'idle') return
+    const thinking = this.#agentState === 'thinking'
+    if (!speaker.playing && !(thinking && !bySpeech)) return
+    const items = await speaker.clear()
+    if (this.#run !== run) return
+    run.connection.send({ type: 'interrupt', bySpeech, items })
+    this.#silent()
+    for (const { itemId, heardMs, receivedMs } of items) {
+      this.#changed(this.#transcript.interrupt(itemId))
+      this.#emitter.emit('interrupt', { heardMs, receivedMs })
+    }
+  }
+
+  #silent(): void {
+    if (this.#agentState !== 'speaking') return
+    this.#agent('silent')
+    this.#emitter.emit('turn', this.#clock.finish())
+  }
+
+  #changed(entry: TranscriptEntry | null): void {
+    if (entry) this.#emitter.emit('transcript', { entry, entries: this.#transcript.entries })
+  }
+
+  #warn(warning: VoiceWarning): void {
+    this.#emitter.emit('warning', warning)
+  }
+
+  #transition(transition: SessionTransition): void {
+    const previous = this.#state
+    const state = nextSessionState(previous, transition)
+    if (state === null) return
+    this.#state = state
+    this.#emitter.emit('statechange', { state, previous })
+  }
+
+  #agent(transition: AgentTransition): void {
+    const previous = this.#agentState
+    const state = nextAgentState(previous, transition)
+    if (state === null) return
+    if (state === 'speaking') this.#clock.answered()
+    this.#agentState = state
+    this.#emitter.emit('agentstatechange', { state, previous })
+  }
+
+  #requireOpen(method: string): Run {
+    if (this.#run && this.#state === 'open') return this.#run
+    throw new DOMException(
+      `Cannot call ${method} as the session must be open: current value is ${this.#state}`,
+      'InvalidStateError',
+    )
+  }
+}

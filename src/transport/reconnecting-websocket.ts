@@ -1,0 +1,153 @@
+import { backoffMs } from '../util/backoff.ts'
+import { delay } from '../util/delay.ts'
+
+/** Why a connection ended: RFC 6455's close code and reason; 1006 where there was no close handshake. */
+export interface CloseInfo {
+  readonly code: number
+  readonly reason: string
+  /** True where the socket was open before. */
+  readonly opened: boolean
+}
+
+export interface ReconnectOptions {
+  /** Attempts after a loss before giving up; default 8. 0 turns reconnecting off. */
+  readonly maxAttempts?: number
+  /** Upper bound of the first wait, in ms; default 500. */
+  readonly initialMs?: number
+  /** Upper bound of every wait, in ms; default 8000. */
+  readonly maxMs?: number
+}
+
+export interface ReconnectingWebSocketOptions extends ReconnectOptions {
+  /** Asked before every dial, so that each carries a fresh token. */
+  readonly endpoint: (signal: AbortSignal) => Promise<{ url: string; protocols: readonly string[] }>
+  /** Whether no new attempt may follow this close. */
+  readonly isFatal: (close: CloseInfo) => boolean
+  readonly onopen: () => void
+  readonly onmessage: (data: string | ArrayBuffer) => void
+  /** The line was lost and another attempt follows. */
+  readonly onretry: (attempt: number, close: CloseInfo) => void
+  /** It is over: `close` ended it, or `cause` (what `endpoint` or the constructor threw) did. */
+  readonly onend: (outcome: { close: CloseInfo } | { cause: unknown }) => void
+  /** How long a dial may take, in ms; default 10 000. */
+  readonly connectTimeoutMs?: number
+  readonly WebSocket?: typeof WebSocket
+  readonly random?: () => number
+}
+
+/** Close code for a dial that took too long, and for every loss without a close handshake. */
+const ABNORMAL = 1006
+
+/**
+ * One line to a server, dialled again when it drops: full jitter, a fresh endpoint for each attempt. It does
+ * not know what it carries. The first dial is tried once, since a person waits for it; attempts are counted
+ * from the last time that the owner called `ready`, so a server that accepts and drops is not dialled for ever.
+ */
+export class ReconnectingWebSocket {
+  readonly #options: ReconnectingWebSocketOptions
+  readonly #abort = new AbortController()
+  #socket: WebSocket | null = null
+  #attempt = 0
+  #wasReady = false
+
+  constructor(options: ReconnectingWebSocketOptions) {
+    this.#options = options
+  }
+
+  /** Bytes handed to `send` that have not left yet. */
+  get bufferedAmount(): number {
+    return this.#socket?.bufferedAmount ?? 0
+  }
+
+  /** Dials. Call it once. */
+  async connect(): Promise<void> {
+    const { signal } = this.#abort
+    const { endpoint, onend } = this.#options
+    try {
+      const { url, protocols } = await endpoint(signal)
+      signal.throwIfAborted()
+      this.#dial(url, protocols)
+    } catch (cause) {
+      if (!signal.aborted) {
+        this.#abort.abort()
+        onend({ cause })
+      }
+    }
+  }
+
+  /** The conversation works again: from here on the attempts are counted anew. */
+  ready(): void {
+    this.#attempt = 0
+    this.#wasReady = true
+  }
+
+  /** Sends, or does nothing where the socket is not open. */
+  send(data: string | ArrayBuffer | Uint8Array<ArrayBuffer>): void {
+    if (this.#socket?.readyState === 1) this.#socket.send(data)
+  }
+
+  /** Gives this socket up and dials a new one, as after a loss. */
+  restart(code: number, reason: string): void {
+    const socket = this.#detach()
+    socket?.close(1000)
+    this.#lost({ code, reason, opened: true })
+  }
+
+  /** Ends it for good: no event follows, no dial is left. */
+  close(code = 1000, reason = ''): void {
+    this.#abort.abort()
+    this.#detach()?.close(code, reason)
+  }
+
+  #dial(url: string, protocols: readonly string[]): void {
+    const { WebSocket: Socket = WebSocket, connectTimeoutMs = 10_000, onopen, onmessage } = this.#options
+    const socket = new Socket(url, [...protocols])
+    socket.binaryType = 'arraybuffer'
+    this.#socket = socket
+    let opened = false
+    const onclose = ({ code, reason }: { code: number; reason: string }): void => {
+      clearTimeout(timer)
+      if (this.#socket !== socket) return
+      this.#detach()
+      this.#lost({ code, reason, opened })
+    }
+    const timer = setTimeout(() => {
+      onclose({ code: ABNORMAL, reason: 'No answer in time' })
+      socket.close()
+    }, connectTimeoutMs)
+    socket.onopen = () => {
+      clearTimeout(timer)
+      opened = true
+      if (this.#socket === socket) onopen()
+    }
+    socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => {
+      if (this.#socket === socket) onmessage(event.data)
+    }
+    socket.onclose = onclose
+    this.#abort.signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+  }
+
+  #detach(): WebSocket | null {
+    const socket = this.#socket
+    this.#socket = null
+    return socket
+  }
+
+  #lost(close: CloseInfo): void {
+    const { isFatal, maxAttempts = 8, initialMs = 500, maxMs = 8000, random, onretry, onend } = this.#options
+    if (!this.#wasReady || this.#attempt >= maxAttempts || isFatal(close)) {
+      this.#abort.abort()
+      onend({ close })
+      return
+    }
+    const wait = backoffMs(this.#attempt, { initialMs, maxMs, ...(random && { random }) })
+    this.#attempt++
+    onretry(this.#attempt, close)
+    delay(wait, this.#abort.signal).then(
+      () => this.connect(),
+      () => {
+        // Closed while waiting: nothing is left to do.
+      },
+    )
+  }
+}

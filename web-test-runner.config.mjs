@@ -1,0 +1,46 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { esbuildPlugin } from '@web/dev-server-esbuild'
+import { defaultReporter } from '@web/test-runner'
+import { playwrightLauncher } from '@web/test-runner-playwright'
+import { chromiumOptions } from './test/support/chromium.mjs'
+
+/** The totals, for the last line of the whole run. */
+function totals() {
+  return {
+    onTestRunFinished({ sessions }) {
+      let passed = 0
+      let failed = 0
+      const walk = (suite) => {
+        for (const test of suite.tests) {
+          if (test.passed) passed++
+          else if (!test.skipped) failed++
+        }
+        suite.suites.forEach(walk)
+      }
+      for (const { testResults, errors } of sessions) {
+        if (testResults) walk(testResults)
+        failed += errors.length
+      }
+      mkdirSync('.cache', { recursive: true })
+      writeFileSync('.cache/browser-totals.json', JSON.stringify({ passed, failed }))
+    },
+  }
+}
+
+export default {
+  files: ['test/{audio,auth,elements,providers,session,transport,util}/**/*.test.ts'],
+  nodeResolve: { exportConditions: ['browser', 'development'] },
+  plugins: [esbuildPlugin({ ts: true, target: 'es2022' })],
+  // Most tests have no gesture; those of the autoplay policy itself are among the end-to-end tests.
+  browsers: [
+    playwrightLauncher({
+      product: 'chromium',
+      launchOptions: chromiumOptions({ args: ['--autoplay-policy=no-user-gesture-required'] }),
+    }),
+  ],
+  concurrency: 2,
+  testFramework: { config: { ui: 'bdd', timeout: 20_000 } },
+  testsStartTimeout: 60_000,
+  testsFinishTimeout: 180_000,
+  reporters: [defaultReporter({ reportTestProgress: false, reportTestResults: true }), totals()],
+}
