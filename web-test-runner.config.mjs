@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { esbuildPlugin } from '@web/dev-server-esbuild'
 import { defaultReporter } from '@web/test-runner'
 import { playwrightLauncher } from '@web/test-runner-playwright'
@@ -27,7 +27,15 @@ function totals() {
   }
 }
 
+/** Serves the worker that msw needs at the root. */
+async function mockServiceWorker(context, next) {
+  if (context.path !== '/mockServiceWorker.js') return next()
+  context.type = 'js'
+  context.body = readFileSync('node_modules/msw/lib/mockServiceWorker.js', 'utf8')
+}
+
 export default {
+  middleware: [mockServiceWorker],
   files: ['test/{audio,auth,elements,providers,session,transport,util}/**/*.test.ts'],
   nodeResolve: { exportConditions: ['browser', 'development'] },
   plugins: [esbuildPlugin({ ts: true, target: 'es2022' })],

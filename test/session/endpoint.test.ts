@@ -1,0 +1,71 @@
+import { expect } from 'chai'
+import { DeepgramAgent, OpenAIRealtime, VoiceError } from '../../src/index.ts'
+import { assertAuth, resolveEndpoint, type SessionAuth } from '../../src/session/endpoint.ts'
+
+const provider = new OpenAIRealtime({ model: 'm' })
+const { signal } = new AbortController()
+const resolve = (auth: SessionAuth) => resolveEndpoint(auth, provider, signal)
+
+describe('resolveEndpoint()', () => {
+  it('dials the provider with a key or a token', async () => {
+    const url = 'wss://api.openai.com/v1/realtime?model=m'
+    const protocols = ['realtime', 'openai-insecure-api-key.k']
+    expect(await resolve({ apiKey: 'k' })).to.deep.equal({ url, protocols })
+    expect(await resolve({ getToken: async () => 'k' })).to.deep.equal({ url, protocols })
+  })
+
+  for (const [proxyEndpoint, url] of [
+    ['wss://relay.test', 'wss://relay.test/v1/realtime?model=m'],
+    ['https://relay.test/voice/', 'wss://relay.test/voice/v1/realtime?model=m'],
+    ['http://relay.test:81/', 'ws://relay.test:81/v1/realtime?model=m'],
+    ['wss://relay.test/realtime', 'wss://relay.test/realtime?model=m'],
+    [
+      'wss://relay.test/deepgram-proxy?service=agent',
+      'wss://relay.test/deepgram-proxy?service=agent&model=m',
+    ],
+  ] as const) {
+    it(`makes ${url} of the relay ${proxyEndpoint}`, async () => {
+      expect((await resolve({ proxyEndpoint })).url).to.equal(url)
+    })
+  }
+
+  it('takes a relay relative to the page', async () => {
+    const { url } = await resolve({ proxyEndpoint: '/relay/' })
+    expect(url).to.equal(`${location.origin.replace('http', 'ws')}/relay/v1/realtime?model=m`)
+  })
+
+  it('shows a ticket in the provider’s own style, or as a query where that is asked for', async () => {
+    const proxyEndpoint = 'wss://relay.test/v1/agent/converse'
+    const agent = new DeepgramAgent()
+    const ticket = { proxyEndpoint, proxyAuthToken: 't' }
+    expect(await resolveEndpoint(ticket, agent, signal)).to.deep.equal({
+      url: proxyEndpoint,
+      protocols: ['bearer', 't'],
+    })
+    expect(await resolveEndpoint({ ...ticket, tokenTransport: 'query' }, agent, signal)).to.deep.equal({
+      url: `${proxyEndpoint}?token=t`,
+      protocols: [],
+    })
+  })
+
+  it('refuses a token that cannot be a subprotocol, without showing it', async () => {
+    const error = await resolve({ getToken: () => 'se cret==' }).catch((reason: unknown) => reason)
+    if (!(error instanceof VoiceError)) throw new Error('Expected a VoiceError')
+    expect(error.code).to.equal('unauthorized')
+    expect(`${error.message} ${error.hint}`).not.to.contain('cret')
+  })
+})
+
+describe('assertAuth()', () => {
+  const wrong = [{}, { apiKey: 'k', getToken: () => 't' }, { apiKey: 'k', proxyEndpoint: '/' }]
+  for (const auth of wrong) {
+    it(`refuses ${Object.keys(auth).join(' with ') || 'no way at all'}`, () => {
+      expect(() => assertAuth(auth as SessionAuth)).to.throw(TypeError, 'exactly one of')
+    })
+  }
+
+  it('refuses two sources of tickets', () => {
+    const auth = { proxyEndpoint: '/', getToken: () => 't', proxyAuthToken: 't' }
+    expect(() => assertAuth(auth)).to.throw(TypeError, 'both were given')
+  })
+})
