@@ -1,6 +1,7 @@
 import { Microphone } from '../audio/microphone.ts'
 import { Speaker } from '../audio/speaker.ts'
 import type { VoiceError } from '../errors.ts'
+import type { VoiceWarning } from '../events.ts'
 import type { Provider } from '../providers/provider.ts'
 
 export interface AudioIOOptions {
@@ -15,6 +16,7 @@ export interface AudioIOOptions {
   readonly onchunk: (pcm: Int16Array<ArrayBuffer>) => void
   /** The last sample of all that was to be played was heard. */
   readonly ondrain: () => void
+  readonly onwarning: (warning: VoiceWarning) => void
   readonly onerror: (error: VoiceError) => void
 }
 
@@ -30,8 +32,8 @@ export class AudioIO {
 
   /** Call it before the first `await` of a click's handler: a browser lets sound begin only there. */
   constructor(options: AudioIOOptions) {
-    const { provider, input, audioContext, workletUrls, chunkMs, microphone, onchunk, ondrain, onerror } =
-      options
+    const { provider, input, audioContext, workletUrls, chunkMs, microphone } = options
+    const { onchunk, ondrain, onwarning, onerror } = options
     this.#owned = audioContext === undefined
     this.#context = audioContext ?? new AudioContext({ latencyHint: 'interactive' })
     this.#context.addEventListener('statechange', this.#resume)
@@ -54,6 +56,8 @@ export class AudioIO {
           context: this.#context,
           format: provider.outputFormat,
           ondrain,
+          onwarning,
+          onerror,
           ...(workletUrls?.playback && { workletUrl: workletUrls.playback }),
         })
       : null

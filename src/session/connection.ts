@@ -18,6 +18,8 @@ import { closeError, isFatalClose } from './close.ts'
 export interface ConnectionOptions {
   readonly provider: Provider
   readonly endpoint: (signal: AbortSignal) => Promise<Endpoint>
+  /** Asked once where the first dial fails: a better reason than the close code, or null. */
+  readonly diagnose: () => Promise<VoiceError | null>
   /** Asked at every connect. */
   readonly context: () => SessionContext
   readonly reconnect?: ReconnectOptions
@@ -73,8 +75,7 @@ export class Connection {
       onopen: () => this.#opened(),
       onmessage: (data) => this.#received(data),
       onretry: (_attempt, close) => this.#lost(this.#reason(close)),
-      onend: (outcome) =>
-        this.#ended('close' in outcome ? this.#reason(outcome.close) : endpointError(outcome.cause)),
+      onend: (outcome) => void this.#explain(outcome),
     })
   }
 
@@ -191,6 +192,16 @@ export class Connection {
   #lost(error: VoiceError): void {
     this.#disarm()
     this.#options.onlost(error)
+  }
+
+  async #explain(outcome: { close: CloseInfo } | { cause: unknown }): Promise<void> {
+    if (!('close' in outcome)) {
+      this.#ended(endpointError(outcome.cause))
+      return
+    }
+    const refused = !outcome.close.opened && !this.#wasReady
+    const diagnosis = refused ? await this.#options.diagnose() : null
+    this.#ended(diagnosis ?? this.#reason(outcome.close))
   }
 
   #ended(error: VoiceError): void {

@@ -1,5 +1,6 @@
-import { VoiceError } from '../errors.ts'
+import { VoiceError, type VoiceErrorCode } from '../errors.ts'
 import type { Credential, Endpoint, Provider } from '../providers/provider.ts'
+import { isObject, objectField, stringField } from '../util/json.ts'
 import { warnOnce } from '../util/once.ts'
 
 /** Asked for a token at every connect and reconnect. */
@@ -42,11 +43,13 @@ export interface ProxyAuth {
 /** Exactly one way to authenticate. */
 export type SessionAuth = ApiKeyAuth | TokenAuth | ProxyAuth
 
+/** How long a user who waits anyway waits for a better reason, in ms. */
+const DIAGNOSIS_MS = 3000
+
 /** What RFC 9110 calls a token: all that a subprotocol may consist of. */
 const SUBPROTOCOL = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
-/** @throws {TypeError} Unless exactly one way is given. */
-export function assertAuth(auth: SessionAuth): void {
+function assertAuth(auth: SessionAuth): void {
   const { apiKey, getToken, proxyEndpoint, proxyAuthToken } = auth
   const ways = [apiKey, proxyEndpoint ?? getToken].filter((way) => way !== undefined).length
   if (ways !== 1) {
@@ -67,23 +70,56 @@ export function assertAuth(auth: SessionAuth): void {
   }
 }
 
-/**
- * @returns Where to dial now, with a fresh token where there is a `getToken`.
- * @throws What `getToken` throws.
- * @throws {VoiceError} `unauthorized`, if a token cannot travel as a subprotocol.
- */
-export async function resolveEndpoint(
-  auth: SessionAuth,
-  provider: Provider,
-  signal: AbortSignal,
-): Promise<Endpoint> {
-  const credential = await resolveCredential(auth, signal)
-  if (auth.proxyEndpoint === undefined) return checked(provider.endpoint(credential))
-  const byQuery = auth.tokenTransport === 'query'
-  const { url, protocols } = provider.endpoint(byQuery ? null : credential)
-  const relayed = new URL(relayUrl(auth.proxyEndpoint, url))
-  if (byQuery && credential) relayed.searchParams.set('token', credential.value)
-  return checked({ url: relayed.href, protocols })
+/** Knows where to dial, with which token, and why a relay did not let us in. */
+export class EndpointResolver {
+  readonly #auth: SessionAuth
+  readonly #provider: Provider
+  #last: { readonly url: string; readonly credential: Credential | null } | null = null
+
+  /** @throws {TypeError} Unless exactly one way to authenticate is given. */
+  constructor(auth: SessionAuth, provider: Provider) {
+    assertAuth(auth)
+    this.#auth = auth
+    this.#provider = provider
+  }
+
+  /**
+   * @returns Where to dial now, with a fresh token where there is a `getToken`.
+   * @throws What `getToken` throws.
+   * @throws {VoiceError} `unauthorized`, if a token cannot travel as a subprotocol.
+   */
+  async resolve(signal: AbortSignal): Promise<Endpoint> {
+    const { proxyEndpoint, tokenTransport } = this.#auth
+    const credential = await resolveCredential(this.#auth, signal)
+    if (proxyEndpoint === undefined) return checked(this.#provider.endpoint(credential))
+    const byQuery = tokenTransport === 'query'
+    const { url, protocols } = this.#provider.endpoint(byQuery ? null : credential)
+    const relayed = new URL(relayUrl(proxyEndpoint, url))
+    if (byQuery && credential) relayed.searchParams.set('token', credential.value)
+    this.#last = { url: relayed.href, credential }
+    return checked({ url: relayed.href, protocols })
+  }
+
+  /**
+   * Asks the relay over HTTP why it refused the last connection, since a browser cannot read a refused upgrade.
+   *
+   * @returns Null where it is not a relay or gives no reason.
+   */
+  async diagnose(): Promise<VoiceError | null> {
+    if (!this.#last) return null
+    const { url, credential } = this.#last
+    try {
+      const response = await fetch(url.replace(/^ws/, 'http'), {
+        cache: 'no-store',
+        signal: AbortSignal.timeout(DIAGNOSIS_MS),
+        ...(credential && { headers: { authorization: `Bearer ${credential.value}` } }),
+      })
+      return refusalError(response.status, await response.json())
+    } catch {
+      // No relay there, or one without this courtesy: the close code is all that is known.
+      return null
+    }
+  }
 }
 
 async function resolveCredential(auth: SessionAuth, signal: AbortSignal): Promise<Credential | null> {
@@ -112,4 +148,30 @@ function checked(endpoint: Endpoint): Endpoint {
       hint: 'Use unpadded base64url for tokens, or tokenTransport "query" where the relay reads it',
     },
   )
+}
+
+/** What the status of a refused upgrade means. */
+const REFUSALS: Readonly<Record<number, readonly [VoiceErrorCode, string]>> = {
+  401: ['unauthorized', 'Check that getToken returns a fresh ticket of this relay'],
+  403: [
+    'forbidden',
+    'Add this page’s origin to the relay’s ALLOWED_ORIGINS, or check what the ticket allows',
+  ],
+  404: [
+    'connection-failed',
+    'Check the path of proxyEndpoint; one that ends in / gets the provider’s path appended',
+  ],
+  429: ['rate-limited', 'Wait before the next try'],
+  503: ['connection-failed', 'The relay is full or restarting: try again in a moment'],
+}
+
+function refusalError(status: number, answer: unknown): VoiceError | null {
+  const known = REFUSALS[status]
+  if (!known) return null
+  const reason = isObject(answer) ? stringField(objectField(answer, 'error'), 'message') : ''
+  return new VoiceError(known[0], `The relay refused the connection: ${reason || `HTTP ${status}`}`, {
+    phase: 'connect',
+    hint: known[1],
+    retryable: status === 429 || status === 503,
+  })
 }

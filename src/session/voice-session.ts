@@ -11,7 +11,7 @@ import type {
 import type { Provider, ProviderEvent } from '../providers/provider.ts'
 import { AudioIO } from './audio-io.ts'
 import { Connection } from './connection.ts'
-import { assertAuth, resolveEndpoint } from './endpoint.ts'
+import { EndpointResolver } from './endpoint.ts'
 import { TurnClock } from './latency.ts'
 import type { SessionStats, VoiceSessionOptions } from './options.ts'
 import { type AgentTransition, nextAgentState, nextSessionState, type SessionTransition } from './state.ts'
@@ -33,6 +33,7 @@ export class VoiceSession {
   readonly provider: Provider
   readonly #options: VoiceSessionOptions
   readonly #emitter = createNanoEvents<{ [K in VoiceEventName]: (payload: VoiceEventMap[K]) => void }>()
+  readonly #endpoint: EndpointResolver
   readonly #transcript: Transcript
   #state: SessionState = 'closed'
   #agentState: AgentState = 'idle'
@@ -45,7 +46,7 @@ export class VoiceSession {
 
   /** @throws {TypeError} Unless exactly one way to authenticate is given. */
   constructor(options: VoiceSessionOptions) {
-    assertAuth(options)
+    this.#endpoint = new EndpointResolver(options, options.provider)
     this.provider = options.provider
     this.#options = options
     this.#transcript = new Transcript(options.now)
@@ -191,6 +192,7 @@ export class VoiceSession {
       ...(audioContext && { audioContext }),
       onchunk: (pcm) => run.connection.sendAudio(pcm),
       ondrain: () => this.#silent(),
+      onwarning: (warning) => this.#warn(warning),
       onerror: (error) => this.#end(run, error),
     })
     const connection = new Connection({
@@ -198,7 +200,8 @@ export class VoiceSession {
       ...(reconnect && { reconnect }),
       ...(WebSocket && { WebSocket }),
       ...(readyTimeoutMs !== undefined && { readyTimeoutMs }),
-      endpoint: (signal) => resolveEndpoint(this.#options, provider, signal),
+      endpoint: (signal) => this.#endpoint.resolve(signal),
+      diagnose: () => this.#endpoint.diagnose(),
       context: () => this.#context(),
       onready: () => this.#ready(run),
       onevent: (event) => this.#handle(run, event),

@@ -1,12 +1,18 @@
 import { expect } from 'chai'
-import { DeepgramAgent, OpenAIRealtime, VoiceError } from '../../src/index.ts'
-import { assertAuth, resolveEndpoint, type SessionAuth } from '../../src/session/endpoint.ts'
+import {
+  DeepgramAgent,
+  OpenAIRealtime,
+  type Provider,
+  type SessionAuth,
+  VoiceError,
+} from '../../src/index.ts'
+import { EndpointResolver } from '../../src/session/endpoint.ts'
 
 const provider = new OpenAIRealtime({ model: 'm' })
 const { signal } = new AbortController()
-const resolve = (auth: SessionAuth) => resolveEndpoint(auth, provider, signal)
+const resolve = (auth: SessionAuth, by: Provider = provider) => new EndpointResolver(auth, by).resolve(signal)
 
-describe('resolveEndpoint()', () => {
+describe('EndpointResolver', () => {
   it('dials the provider with a key or a token', async () => {
     const url = 'wss://api.openai.com/v1/realtime?model=m'
     const protocols = ['realtime', 'openai-insecure-api-key.k']
@@ -38,14 +44,23 @@ describe('resolveEndpoint()', () => {
     const proxyEndpoint = 'wss://relay.test/v1/agent/converse'
     const agent = new DeepgramAgent()
     const ticket = { proxyEndpoint, proxyAuthToken: 't' }
-    expect(await resolveEndpoint(ticket, agent, signal)).to.deep.equal({
+    expect(await resolve(ticket, agent)).to.deep.equal({
       url: proxyEndpoint,
       protocols: ['bearer', 't'],
     })
-    expect(await resolveEndpoint({ ...ticket, tokenTransport: 'query' }, agent, signal)).to.deep.equal({
+    expect(await resolve({ ...ticket, tokenTransport: 'query' }, agent)).to.deep.equal({
       url: `${proxyEndpoint}?token=t`,
       protocols: [],
     })
+  })
+
+  it('diagnose() gives no reason for a direct connection, or where nobody answers', async () => {
+    const direct = new EndpointResolver({ apiKey: 'k' }, provider)
+    await direct.resolve(signal)
+    expect(await direct.diagnose()).to.equal(null)
+    const absent = new EndpointResolver({ proxyEndpoint: 'ws://127.0.0.1:9/' }, provider)
+    await absent.resolve(signal)
+    expect(await absent.diagnose()).to.equal(null)
   })
 
   it('refuses a token that cannot be a subprotocol, without showing it', async () => {
@@ -56,16 +71,16 @@ describe('resolveEndpoint()', () => {
   })
 })
 
-describe('assertAuth()', () => {
+describe('EndpointResolver: auth', () => {
   const wrong = [{}, { apiKey: 'k', getToken: () => 't' }, { apiKey: 'k', proxyEndpoint: '/' }]
   for (const auth of wrong) {
     it(`refuses ${Object.keys(auth).join(' with ') || 'no way at all'}`, () => {
-      expect(() => assertAuth(auth as SessionAuth)).to.throw(TypeError, 'exactly one of')
+      expect(() => new EndpointResolver(auth as SessionAuth, provider)).to.throw(TypeError, 'exactly one of')
     })
   }
 
   it('refuses two sources of tickets', () => {
-    const auth = { proxyEndpoint: '/', getToken: () => 't', proxyAuthToken: 't' }
-    expect(() => assertAuth(auth)).to.throw(TypeError, 'both were given')
+    const auth: SessionAuth = { proxyEndpoint: '/', getToken: () => 't', proxyAuthToken: 't' }
+    expect(() => new EndpointResolver(auth, provider)).to.throw(TypeError, 'both were given')
   })
 })

@@ -1,0 +1,66 @@
+/** What the capture worklet is told when it is made. */
+export interface CaptureOptions {
+  /** The rate of the chunks to deliver, in Hz. */
+  readonly sampleRate: number
+  readonly chunkMs: number
+}
+
+/** From the capture worklet: one chunk of 16-bit samples, transferred, and its level (0…1). */
+export interface CaptureMessage {
+  readonly samples: ArrayBuffer
+  readonly level: number
+}
+
+/** To either worklet: end the processor. */
+export interface CloseCommand {
+  readonly type: 'close'
+}
+
+/** What the playback worklet is told when it is made. */
+export interface PlaybackOptions {
+  /** The rate of the samples that will be sent to it, in Hz. */
+  readonly sampleRate: number
+  /** How late a chunk may come without a gap, in ms. */
+  readonly prebufferMs: number
+}
+
+/** To the playback worklet. */
+export type PlaybackCommand =
+  /** Play these 16-bit samples, transferred, after all the others. */
+  | { readonly type: 'play'; readonly itemId: string; readonly samples: ArrayBuffer }
+  /** No more sound follows for this item. */
+  | { readonly type: 'end'; readonly itemId: string }
+  /** Fade out and drop everything; `id` comes back with the answer. */
+  | { readonly type: 'clear'; readonly id: number }
+  | CloseCommand
+
+/** How far one item has come. */
+export interface RenderedItem {
+  readonly itemId: string
+  /** Samples at the stream's rate rendered since its beginning; goes on counting for half a second after its end. */
+  readonly rendered: number
+}
+
+/** Where playback stands. */
+export interface PlaybackProgress {
+  readonly items: readonly RenderedItem[]
+  /** What was rendered since the progress before this one, 0…1. */
+  readonly level: number
+  /** Sound waiting to be rendered, in seconds. */
+  readonly bufferedSeconds: number
+  /** Silence rendered since the last sample of sound, in seconds. */
+  readonly silentSeconds: number
+  /** How often sound has run out in the middle of an item. */
+  readonly underruns: number
+}
+
+/** From the playback worklet. */
+export type PlaybackMessage =
+  /** Every 50 ms of sound rendered. */
+  | { readonly type: 'progress'; readonly progress: PlaybackProgress }
+  /** The last sample of everything was rendered, and every item had ended. */
+  | { readonly type: 'drained'; readonly progress: PlaybackProgress }
+  /** The fade is over and all is dropped; `progress` counts up to the end of the fade. */
+  | { readonly type: 'cleared'; readonly id: number; readonly progress: PlaybackProgress }
+  /** These samples were refused as ten minutes of sound are waiting. */
+  | { readonly type: 'overflow'; readonly itemId: string; readonly length: number }
