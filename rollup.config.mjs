@@ -88,7 +88,8 @@ const modules = {
     format: 'es',
     sourcemap: true,
     entryFileNames: '[name].js',
-    chunkFileNames: 'chunks/[name]-[hash].js',
+    chunkFileNames: ({ moduleIds }) =>
+      moduleIds.includes('\0virtual:worklets') ? 'chunks/worklets-inlined.js' : 'chunks/[name]-[hash].js',
   },
 }
 

@@ -59,11 +59,55 @@ export type VoiceErrorCode =
 /** The part of a session in which an error arose. */
 export type VoicePhase = 'microphone' | 'audio' | 'token' | 'connect' | 'session'
 
+/** Where a code arises, what to do about it, and whether the same call may succeed later without a change. */
+const KINDS: Readonly<
+  Record<VoiceErrorCode, readonly [phase: VoicePhase, hint: string, retryable?: boolean]>
+> = {
+  'insecure-context': ['microphone', 'Serve the page over HTTPS or from localhost'],
+  'microphone-denied': [
+    'microphone',
+    'Allow the microphone for this site in the browser, beside the address',
+  ],
+  'microphone-dismissed': ['microphone', 'Choose Allow when the browser asks for the microphone', true],
+  'microphone-blocked': ['microphone', 'Let the embedding page allow it: <iframe allow="microphone">'],
+  'microphone-not-found': ['microphone', 'Connect a microphone or choose another one'],
+  'microphone-in-use': ['microphone', 'Close other programs that use the microphone', true],
+  'microphone-ended': ['microphone', 'Connect the microphone again or choose another one', true],
+  'audio-unsupported': [
+    'audio',
+    'Serve the page over HTTPS or from localhost, and use a browser of 2021 or later',
+  ],
+  'worklet-blocked': [
+    'audio',
+    "Serve voicewire/worklets/ from the page's origin, name the files in workletUrls, and allow them in the CSP (script-src 'self')",
+  ],
+  'audio-failed': ['audio', 'Start again; if it persists, reload the page', true],
+  'token-failed': ['token', 'Check the network and that the token endpoint is running', true],
+  'token-rejected': ['token', 'Sign in again, or check that this page may ask for tokens'],
+  unauthorized: ['connect', 'Check the key, or that getToken returns a fresh token'],
+  forbidden: [
+    'connect',
+    "Add this page's origin to the relay's ALLOWED_ORIGINS, and check what the ticket allows",
+  ],
+  'connection-failed': ['connect', 'Check the network and the address', true],
+  'connection-lost': ['session', 'Check the network, then start again', true],
+  'connection-closed': ['session', 'The close code and reason say what the server objects to'],
+  'ready-timeout': ['connect', 'Check that the address is that of the chosen provider', true],
+  'configuration-rejected': ['connect', 'Correct the field that the message names'],
+  'rate-limited': ['connect', 'Wait before the next try', true],
+  'quota-exceeded': ['session', "Check the plan and billing of the provider's account"],
+  'model-not-found': ['connect', 'Choose a model that the account may use'],
+  'session-expired': ['session', 'A new session continues the conversation', true],
+  'provider-error': ['session', 'Try again; if it persists, report it to the provider'],
+  'protocol-error': ['session', 'Report it with the message'],
+}
+
 export interface VoiceErrorOptions {
-  phase: VoicePhase
-  /** What the user or developer can do about it, as one sentence. */
-  hint: string
-  /** Whether the same call may succeed later without a change; default false. */
+  /** Default: where the code usually arises. */
+  phase?: VoicePhase
+  /** What the user or developer can do about it, as one sentence; default: what usually helps. */
+  hint?: string
+  /** Whether the same call may succeed later without a change; default: what is usual for the code. */
   retryable?: boolean
   /** The error, event or provider message behind this one. */
   cause?: unknown
@@ -80,12 +124,13 @@ export class VoiceError extends Error {
   readonly hint: string
   readonly closeCode: number | null
 
-  constructor(code: VoiceErrorCode, message: string, options: VoiceErrorOptions) {
-    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+  constructor(code: VoiceErrorCode, message: string, options: VoiceErrorOptions = {}) {
+    super(message, options)
+    const [phase, hint, retryable = false] = KINDS[code]
     this.code = code
-    this.phase = options.phase
-    this.retryable = options.retryable ?? false
-    this.hint = options.hint
+    this.phase = options.phase ?? phase
+    this.hint = options.hint ?? hint
+    this.retryable = options.retryable ?? retryable
     this.closeCode = options.closeCode ?? null
   }
 }

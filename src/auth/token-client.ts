@@ -115,15 +115,8 @@ export class TokenClient {
     if (response.ok) return response.json()
     if (response.status === 429 || response.status >= 500)
       throw tokenFailed(`HTTP ${response.status}`, response)
-    throw new VoiceError(
-      'token-rejected',
-      `Cannot get a token as the endpoint answered HTTP ${response.status}`,
-      {
-        phase: 'token',
-        hint: 'Sign in again, or check that this page may ask for tokens',
-        cause: response,
-      },
-    )
+    const text = `Cannot get a token as the endpoint answered HTTP ${response.status}`
+    throw new VoiceError('token-rejected', text, { cause: response })
   }
 
   #keep(grant: TokenGrant): TokenGrant {
@@ -148,12 +141,7 @@ function parseGrant(answer: unknown, parse: TokenClientOptions['parse']): TokenG
 }
 
 function tokenFailed(what: string, cause: unknown): VoiceError {
-  return new VoiceError('token-failed', `Cannot get a token as the endpoint gave ${what}`, {
-    phase: 'token',
-    hint: 'Check the network and that the token endpoint is running',
-    retryable: true,
-    cause,
-  })
+  return new VoiceError('token-failed', `Cannot get a token as the endpoint gave ${what}`, { cause })
 }
 
 /** @see https://www.rfc-editor.org/rfc/rfc9110#field.retry-after */

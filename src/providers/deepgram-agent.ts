@@ -235,17 +235,13 @@ export class DeepgramAgent implements Provider {
 /** Every `Error` of this API ends the session; some of them only this connection. */
 function deepgramError(event: JsonObject): ProviderEvent {
   const code = stringField(event, 'code')
-  const retryable = RETRYABLE.has(code)
   const description = stringField(event, 'description') || 'The provider reported an error'
   return {
     type: 'error',
     fatal: true,
     error: new VoiceError(CODES[code] ?? 'provider-error', code ? `${description} (${code})` : description, {
       phase: 'session',
-      hint: retryable
-        ? 'A new session continues the conversation'
-        : 'Correct the settings that the message names',
-      retryable,
+      retryable: RETRYABLE.has(code),
       cause: event,
     }),
   }

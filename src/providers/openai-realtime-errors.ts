@@ -2,67 +2,26 @@ import { VoiceError, type VoiceErrorCode } from '../errors.ts'
 import { type JsonObject, stringField } from '../util/json.ts'
 import type { ProviderEvent } from './provider.ts'
 
-interface Kind {
-  readonly code: VoiceErrorCode
-  readonly hint: string
-  readonly fatal: boolean
-  readonly retryable?: boolean
-}
-
-const KEY: Kind = {
-  code: 'unauthorized',
-  hint: 'Check the API key or fetch a new short-lived token',
-  fatal: true,
-}
-const ACCOUNT: Kind = {
-  code: 'quota-exceeded',
-  hint: 'Check the plan and billing of the OpenAI account',
-  fatal: true,
-}
-const SETTINGS: Kind = {
-  code: 'configuration-rejected',
-  hint: 'Correct the field that the message names',
-  fatal: false,
-}
-const OTHER: Kind = {
-  code: 'provider-error',
-  hint: 'Try again; if it stays, report it with the message',
-  fatal: false,
-}
-
-/** By the `code` of an `error` event. */
-const KINDS: Readonly<Record<string, Kind>> = {
-  invalid_api_key: KEY,
-  beta_api_shape_disabled: { ...SETTINGS, fatal: true },
-  model_not_found: { code: 'model-not-found', hint: 'Choose a model that the account may use', fatal: true },
-  insufficient_quota: ACCOUNT,
-  account_deactivated: ACCOUNT,
-  session_expired: {
-    code: 'session-expired',
-    hint: 'A new session continues the conversation',
-    fatal: true,
-    retryable: true,
-  },
-  rate_limit_exceeded: {
-    code: 'rate-limited',
-    hint: 'Wait before the next try',
-    fatal: false,
-    retryable: true,
-  },
-  missing_required_parameter: SETTINGS,
-  unknown_parameter: SETTINGS,
-  invalid_type: SETTINGS,
-  invalid_value: SETTINGS,
-  cannot_update_voice: SETTINGS,
-  server_error: { ...OTHER, retryable: true },
+/** By the `code` of an `error` event: the code of ours, and whether the session cannot go on. */
+const CODES: Readonly<Record<string, readonly [code: VoiceErrorCode, fatal?: boolean]>> = {
+  invalid_api_key: ['unauthorized', true],
+  beta_api_shape_disabled: ['configuration-rejected', true],
+  model_not_found: ['model-not-found', true],
+  insufficient_quota: ['quota-exceeded', true],
+  account_deactivated: ['quota-exceeded', true],
+  session_expired: ['session-expired', true],
+  rate_limit_exceeded: ['rate-limited'],
+  missing_required_parameter: ['configuration-rejected'],
+  unknown_parameter: ['configuration-rejected'],
+  invalid_type: ['configuration-rejected'],
+  invalid_value: ['configuration-rejected'],
+  cannot_update_voice: ['configuration-rejected'],
 }
 
 /** Whether an error only says that two messages crossed on the way. */
 export function isBenign(code: string): boolean {
-  return (
-    code === 'response_cancel_not_active' ||
-    code === 'input_audio_buffer_commit_empty' ||
-    /^item_(truncate|retrieve|delete)_/.test(code)
+  return /^(response_cancel_not_active|input_audio_buffer_commit_empty|item_(truncate|retrieve|delete)_.*)$/.test(
+    code,
   )
 }
 
@@ -72,16 +31,14 @@ export function isBenign(code: string): boolean {
  *   with the provider's defaults instead of its own instructions.
  */
 export function openAIError(error: JsonObject, { duringSetup }: { duringSetup: boolean }): ProviderEvent {
-  const kind = KINDS[stringField(error, 'code')] ?? OTHER
+  const [code, fatal = duringSetup] = CODES[stringField(error, 'code')] ?? ['provider-error']
   const param = stringField(error, 'param')
   const message = stringField(error, 'message') || 'The provider reported an error'
   return {
     type: 'error',
-    fatal: kind.fatal || duringSetup,
-    error: new VoiceError(kind.code, param ? `${message} (${param})` : message, {
+    fatal,
+    error: new VoiceError(code, param ? `${message} (${param})` : message, {
       phase: duringSetup ? 'connect' : 'session',
-      hint: kind.hint,
-      retryable: kind.retryable ?? false,
       cause: error,
     }),
   }

@@ -9,13 +9,13 @@ import type { CloseInfo } from '../transport/reconnecting-websocket.ts'
  */
 const RETRYABLE = new Set([1001, 1005, 1006, 1011, 1012, 1013, 1014])
 
-/** What the codes of the application range mean, where a relay or provider uses them. */
-const CODES: Readonly<Record<number, readonly [VoiceErrorCode, string]>> = {
-  3000: ['unauthorized', 'Check the API key or fetch a new token'],
-  4401: ['unauthorized', 'Check that the relay accepts this ticket'],
-  4403: ['forbidden', 'Add this page’s origin to the relay’s ALLOWED_ORIGINS'],
-  4429: ['rate-limited', 'Wait before the next try'],
-  1008: ['unauthorized', 'Check the token and what the server allows'],
+/** What the codes mean that relays and providers use for more than the end of a line. */
+const CODES: Readonly<Record<number, VoiceErrorCode>> = {
+  1008: 'unauthorized',
+  3000: 'unauthorized',
+  4401: 'unauthorized',
+  4403: 'forbidden',
+  4429: 'rate-limited',
 }
 
 export function isFatalClose(code: number): boolean {
@@ -23,17 +23,15 @@ export function isFatalClose(code: number): boolean {
 }
 
 /** @returns What a user is told of a connection that ended without an error message of its own. */
-export function closeError(close: CloseInfo, wasReady: boolean): VoiceError {
-  const detail = close.reason ? `${close.code} ${close.reason}` : `${close.code}`
-  const known = CODES[close.code]
-  const retryable = !isFatalClose(close.code)
-  const code =
-    known?.[0] ?? (close.opened ? (retryable ? 'connection-lost' : 'connection-closed') : 'connection-failed')
+export function closeError({ code, reason, opened }: CloseInfo, wasReady: boolean): VoiceError {
+  const known = CODES[code] ?? (isFatalClose(code) ? 'connection-closed' : 'connection-lost')
   const text = wasReady ? 'The connection ended' : 'The connection could not be made'
-  return new VoiceError(code, `${text} (${detail})`, {
-    phase: wasReady ? 'session' : 'connect',
-    hint: known?.[1] ?? 'Check the network and the address, then start again',
-    retryable,
-    closeCode: close.code,
-  })
+  return new VoiceError(
+    opened ? known : 'connection-failed',
+    `${text} (${reason ? `${code} ${reason}` : code})`,
+    {
+      phase: wasReady ? 'session' : 'connect',
+      closeCode: code,
+    },
+  )
 }

@@ -225,31 +225,15 @@ function byteLength(data: WireData): number {
 }
 
 function readyTimeout(ms: number): VoiceError {
-  return new VoiceError('ready-timeout', `The agent was not ready within ${ms} ms`, {
-    phase: 'connect',
-    hint: 'Check that the address is that of the chosen provider, then start again',
-    retryable: true,
-  })
+  return new VoiceError('ready-timeout', `The agent was not ready within ${ms} ms`)
 }
 
 /** What `getToken` threw is the application's own and passes unchanged where it is an error of ours. */
 function endpointError(cause: unknown): VoiceError {
   if (cause instanceof VoiceError) return cause
   if (cause instanceof DOMException && cause.name === 'SyntaxError') {
-    return new VoiceError(
-      'connection-failed',
-      'The address or a subprotocol is not one that WebSocket takes',
-      {
-        phase: 'connect',
-        hint: 'Check the URL, and that the key or token has no spaces',
-        cause,
-      },
-    )
+    const text = 'The address or a subprotocol is not one that WebSocket takes'
+    return new VoiceError('connection-failed', text, { retryable: false, cause })
   }
-  return new VoiceError('token-failed', 'getToken did not return a token', {
-    phase: 'token',
-    hint: 'Make getToken return a promise of a string',
-    retryable: true,
-    cause,
-  })
+  return new VoiceError('token-failed', 'getToken did not return a token', { cause })
 }

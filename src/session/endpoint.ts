@@ -140,38 +140,28 @@ function relayUrl(proxyEndpoint: string | URL, providerUrl: string): string {
 
 function checked(endpoint: Endpoint): Endpoint {
   if (endpoint.protocols.every((protocol) => SUBPROTOCOL.test(protocol))) return endpoint
-  throw new VoiceError(
-    'unauthorized',
-    'Cannot send the token as it has characters that a subprotocol may not have',
-    {
-      phase: 'connect',
-      hint: 'Use unpadded base64url for tokens, or tokenTransport "query" where the relay reads it',
-    },
-  )
+  const text = 'Cannot send the token as it has characters that a subprotocol may not have'
+  throw new VoiceError('unauthorized', text, {
+    hint: 'Use unpadded base64url for tokens, or tokenTransport "query" where the relay reads it',
+  })
 }
 
 /** What the status of a refused upgrade means. */
-const REFUSALS: Readonly<Record<number, readonly [VoiceErrorCode, string]>> = {
-  401: ['unauthorized', 'Check that getToken returns a fresh ticket of this relay'],
-  403: [
-    'forbidden',
-    'Add this page’s origin to the relay’s ALLOWED_ORIGINS, or check what the ticket allows',
-  ],
+const REFUSALS: Readonly<Record<number, readonly [code: VoiceErrorCode, hint?: string]>> = {
+  401: ['unauthorized'],
+  403: ['forbidden'],
   404: [
     'connection-failed',
     'Check the path of proxyEndpoint; one that ends in / gets the provider’s path appended',
   ],
-  429: ['rate-limited', 'Wait before the next try'],
+  429: ['rate-limited'],
   503: ['connection-failed', 'The relay is full or restarting: try again in a moment'],
 }
 
 function refusalError(status: number, answer: unknown): VoiceError | null {
-  const known = REFUSALS[status]
-  if (!known) return null
+  const [code, hint] = REFUSALS[status] ?? []
+  if (!code) return null
   const reason = isObject(answer) ? stringField(objectField(answer, 'error'), 'message') : ''
-  return new VoiceError(known[0], `The relay refused the connection: ${reason || `HTTP ${status}`}`, {
-    phase: 'connect',
-    hint: known[1],
-    retryable: status === 429 || status === 503,
-  })
+  const text = `The relay refused the connection: ${reason || `HTTP ${status}`}`
+  return new VoiceError(code, text, { ...(hint && { hint }), ...(status === 404 && { retryable: false }) })
 }

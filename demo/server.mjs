@@ -1,0 +1,103 @@
+/**
+ * The demo on one port: the pages, the relay, and behind it the emulator, or the provider itself where its key
+ * is in the environment.
+ */
+import { randomBytes } from 'node:crypto'
+import { createReadStream, existsSync, statSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { extname, join, normalize } from 'node:path'
+import { build } from '../scripts/build.mjs'
+import { fail, ROOT } from '../scripts/environment.mjs'
+
+const { OPENAI_API_KEY, DEEPGRAM_API_KEY, HOST = '127.0.0.1', PORT = '8000' } = process.env
+
+const TYPES = {
+  '.css': 'text/css; charset=utf-8',
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.json': 'application/json',
+  '.map': 'application/json',
+  '.svg': 'image/svg+xml',
+}
+
+/** What a strict page sends: everything works under it. */
+const HEADERS = {
+  'Content-Security-Policy': "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'none'",
+  'X-Content-Type-Options': 'nosniff',
+  'Cache-Control': 'no-cache',
+}
+
+function serveFile(request, response) {
+  const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname)
+  const file = join(ROOT, path.startsWith('/dist/') ? path : join('demo', path === '/' ? 'index.html' : path))
+  const type = TYPES[extname(file)]
+  if (!type || !existsSync(file) || !statSync(file).isFile()) {
+    response.writeHead(404, { 'Content-Type': 'text/plain' }).end('There is nothing here\n')
+    return
+  }
+  response.writeHead(200, { ...HEADERS, 'Content-Type': type })
+  createReadStream(file).pipe(response)
+}
+
+/** @returns A promise of the port that the server really has. */
+function listen(server, port) {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, HOST, () => resolve(server.address().port))
+  })
+}
+
+function checkPort() {
+  const port = Number(PORT)
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port
+  return fail(`PORT must be a whole number from 0 to 65535: current value is ${PORT}`)
+}
+
+const asked = checkPort()
+const server = createServer(serveFile)
+const port = await listen(server, asked).catch((error) => {
+  if (error.code === 'EADDRINUSE') fail(`port ${PORT} is in use: choose another, such as PORT=8001 npm start`)
+  if (error.code === 'EACCES')
+    fail(`port ${PORT} may not be used: choose one above 1023, such as PORT=8001 npm start`)
+  fail(`cannot listen on ${HOST}:${PORT}: ${error.message}`)
+})
+await build()
+const { createEmulator } = await import('voicewire-emulator')
+const { createRelay } = await import('voicewire-relay')
+const emulator =
+  OPENAI_API_KEY && DEEPGRAM_API_KEY ? null : await createEmulator({ host: '127.0.0.1', port: 0 })
+const emulated = emulator?.url.replace(/^http/, 'ws')
+const openai = OPENAI_API_KEY
+  ? { apiKey: OPENAI_API_KEY, url: process.env.OPENAI_API_URL }
+  : { apiKey: `sk-${randomBytes(24).toString('hex')}`, url: emulated }
+const deepgram = DEEPGRAM_API_KEY
+  ? { apiKey: DEEPGRAM_API_KEY, url: process.env.DEEPGRAM_API_URL, agentUrl: process.env.DEEPGRAM_AGENT_URL }
+  : { apiKey: randomBytes(20).toString('hex'), url: emulated, agentUrl: emulated }
+const given = (options) => Object.fromEntries(Object.entries(options).filter(([, value]) => value))
+const { pino } = await import('pino')
+const relay = createRelay({
+  openai: given(openai),
+  deepgram: given(deepgram),
+  allowedOrigins: [`http://localhost:${port}`, `http://127.0.0.1:${port}`],
+  tickets: { secret: randomBytes(32).toString('hex') },
+  logger: pino({ level: 'warn' }),
+})
+relay.attach(server)
+
+async function stop() {
+  server.close()
+  await relay.close()
+  server.closeAllConnections()
+  await emulator?.close()
+  process.exit(0)
+}
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, stop)
+
+console.log(
+  `OpenAI Realtime: ${OPENAI_API_KEY ? 'the provider, with your key' : 'the emulator on this machine'}`,
+)
+console.log(
+  `Deepgram Agent: ${DEEPGRAM_API_KEY ? 'the provider, with your key' : 'the emulator on this machine'}`,
+)
+console.log('Open this page and press Start; Ctrl+C ends it:')
+console.log(`http://${HOST === '0.0.0.0' ? 'localhost' : HOST}:${port}/`)

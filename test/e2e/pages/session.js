@@ -1,0 +1,128 @@
+import { DeepgramAgent, OpenAIRealtime, TokenClient, VoiceSession } from '/dist/voicewire.js'
+
+/** Everything the page takes from the browser, to see that all of it is given back. */
+const resources = { contexts: [], tracks: [], sockets: [] }
+/** What the capture worklet was given: one array of channels for each quantum. */
+const raw = []
+/** What came out of `outputStream`: quanta with their frame. */
+const recording = []
+const transcript = []
+const states = []
+const errors = []
+let interruption = null
+let session = null
+
+const { AudioContext, AudioWorkletNode, WebSocket } = globalThis
+const { mediaDevices } = navigator
+const getUserMedia = mediaDevices.getUserMedia.bind(mediaDevices)
+
+globalThis.AudioContext = class extends AudioContext {
+  constructor(options) {
+    super(options)
+    resources.contexts.push(this)
+  }
+}
+globalThis.WebSocket = class extends WebSocket {
+  constructor(...args) {
+    super(...args)
+    resources.sockets.push(this)
+  }
+}
+globalThis.AudioWorkletNode = class extends AudioWorkletNode {
+  constructor(context, name, options) {
+    super(context, name, options)
+    if (name !== 'voicewire-capture') return
+    // Bound before the library binds its own listener, which must not see the tap's messages.
+    this.port.addEventListener('message', (event) => {
+      if (!event.data.tap) return
+      event.stopImmediatePropagation()
+      raw.push(...event.data.tap)
+    })
+  }
+}
+mediaDevices.getUserMedia = async (constraints) => {
+  const stream = await getUserMedia(constraints)
+  resources.tracks.push(...stream.getTracks())
+  return stream
+}
+
+const PROVIDERS = { openai: OpenAIRealtime, deepgram: DeepgramAgent }
+
+async function record(context, stream) {
+  await context.audioWorklet.addModule('recorder.js')
+  const node = new AudioWorkletNode(context, 'recorder')
+  node.port.onmessage = ({ data }) => recording.push(data)
+  context.createMediaStreamSource(stream).connect(node).connect(context.destination)
+}
+
+function create({ provider, options = {}, relay = '/' }) {
+  const tokens = new TokenClient({ url: '/api/voice-agent/token' })
+  session = new VoiceSession({
+    provider: new PROVIDERS[provider](options),
+    proxyEndpoint: relay,
+    getToken: (context) => tokens.get(context),
+    microphone: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
+    workletUrls: { capture: 'capture-tapped.js' },
+  })
+  session.on('statechange', ({ state }) => states.push(state))
+  session.on('transcript', ({ entries }) => transcript.splice(0, Infinity, ...entries))
+  session.on('error', ({ code, message }) => errors.push(`${code}: ${message}`))
+  session.on('message', ({ direction, data }) => {
+    if (direction !== 'in' || typeof data !== 'string' || interruption) return
+    if (!/"(input_audio_buffer\.speech_started|UserStartedSpeaking)"/.test(data)) return
+    if (session.agentState !== 'speaking') return
+    interruption = {
+      signalledAt: performance.now(),
+      frame: Math.round(context().currentTime * context().sampleRate),
+    }
+  })
+  session.on('interrupt', ({ heardMs, receivedMs }) => {
+    Object.assign(interruption, { heardMs, receivedMs, silentAt: performance.now() })
+  })
+}
+
+const context = () => resources.contexts[0]
+
+globalThis.page = {
+  async start(config) {
+    create(config)
+    const starting = session.start()
+    await starting
+    await record(context(), session.outputStream)
+  },
+  stop: () => session.stop(),
+  status: () => ({
+    state: session?.state,
+    agentState: session?.agentState,
+    stats: session?.stats,
+    states,
+    errors,
+    transcript,
+    interruption,
+    sampleRate: context()?.sampleRate,
+    outputLatency: context()?.outputLatency,
+    contexts: resources.contexts.map(({ state }) => state),
+    tracks: resources.tracks.map(({ readyState }) => readyState),
+    sockets: resources.sockets.map(({ readyState }) => readyState),
+  }),
+  /** What the capture worklet was given, mixed to one channel as base64 of 32-bit floats. */
+  raw: () => base64(raw.flatMap((channels) => mono(channels))),
+  recording: () => ({
+    frames: recording.map(({ frame }) => frame),
+    samples: base64(recording.flatMap(({ samples }) => [...samples])),
+  }),
+}
+
+function mono(channels) {
+  if (channels.length === 0) return new Array(128).fill(0)
+  return Array.from(
+    channels[0],
+    (_, i) => channels.reduce((sum, channel) => sum + channel[i], 0) / channels.length,
+  )
+}
+
+function base64(samples) {
+  return new Uint8Array(Float32Array.from(samples).buffer).toBase64()
+}
+
+document.documentElement.dataset.ready = ''

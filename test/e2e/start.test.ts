@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { createRequire } from 'node:module'
+import type { AddressInfo } from 'node:net'
+import { after, before, test } from 'node:test'
+import { type Browser, chromium, type Page } from 'playwright'
+import { chromiumOptions } from '../support/chromium.mjs'
+import { npmStart, type Started } from '../support/npm-start.ts'
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+let started: Started
+let browser: Browser
+
+before(async () => {
+  started = await npmStart()
+  browser = await chromium.launch(chromiumOptions())
+})
+after(async () => {
+  await browser.close()
+  await started.stop()
+})
+
+/** Opens a page of the demo, noting all that a user would find in the console. */
+async function open(path: string): Promise<{ page: Page; problems: string[] }> {
+  const page = await browser.newPage()
+  const problems: string[] = []
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) problems.push(message.text())
+  })
+  page.on('pageerror', (error) => problems.push(error.message))
+  page.on('requestfailed', (request) => problems.push(`${request.url()} failed`))
+  page.on('response', (response) => {
+    if (response.status() >= 400) problems.push(`${response.url()} answered ${response.status()}`)
+  })
+  await page.goto(new URL(path, started.url).href)
+  return { page, problems }
+}
+
+/** Runs axe in the page over the debugging protocol, which the page's own policy does not hold back. */
+async function audit(page: Page): Promise<string[]> {
+  await page.evaluate(AXE)
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as {
+      axe: { run(): Promise<{ violations: { id: string; help: string }[] }> }
+    }
+    const { violations } = await axe.run()
+    return violations.map(({ id, help }) => `${id}: ${help}`)
+  })
+}
+
+test('npm start: prints one URL, as its last line', () => {
+  assert.equal(started.lines.filter((line) => line.includes('http')).length, 1)
+  assert.equal(started.lines.at(-1), started.url)
+})
+
+for (const path of ['/', '/?provider=deepgram-agent']) {
+  test(`npm start: one click on ${path}, and the agent answers`, { timeout: 90_000 }, async () => {
+    const { page, problems } = await open(path)
+    assert.deepEqual(await audit(page), [])
+    await page.getByRole('button', { name: /start/i }).click()
+    const log = page.getByRole('log')
+    await log
+      .getByText(/\w+ \w+ \w+/)
+      .first()
+      .waitFor()
+    await page.waitForFunction(() => {
+      const { session } = document.querySelector('voice-agent') as unknown as {
+        session: { outputLevel: number } | null
+      }
+      return session !== null && session.outputLevel > 0
+    })
+    assert.deepEqual(await audit(page), [])
+    await page.getByRole('button', { name: /stop|end/i }).click()
+    await page.getByRole('button', { name: /start/i }).waitFor()
+    assert.deepEqual(problems, [])
+    await page.close()
+  })
+}
+
+for (const path of ['/core.html', '/composed.html']) {
+  test(`npm start: ${path} opens and talks without an error or warning`, { timeout: 90_000 }, async () => {
+    const { page, problems } = await open(path)
+    assert.deepEqual(await audit(page), [])
+    await page.getByRole('button', { name: /start/i }).click()
+    await page
+      .getByText(/listening|speaking|thinking/i)
+      .first()
+      .waitFor()
+    assert.deepEqual(problems, [])
+    await page.close()
+  })
+}
+
+test('npm start: a busy port is one clear line that says what to do', async () => {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await assert.rejects(npmStart({ PORT: String(port) }), (error: Error) => {
+    assert.match(error.message, new RegExp(`port ${port} is in use: choose another`))
+    assert.equal(error.message.split('\n').length, 1)
+    return true
+  })
+  server.close()
+})
+
+test('npm start: a wrong port is one clear line that says what to do', async () => {
+  await assert.rejects(
+    npmStart({ PORT: 'eighty' }),
+    /PORT must be a whole number from 0 to 65535: current value is eighty/,
+  )
+})

@@ -1,0 +1,126 @@
+/** Reference signal processing for tests: plain, slow, in double precision, and independent of `src`. */
+import { readFileSync } from 'node:fs'
+
+/** The published design of the library's filter, from which a reference can be computed. */
+const HALF_LENGTH = 26.4
+const CUTOFF = 0.99
+const BETA = 10.6
+
+function bessel(x: number): number {
+  let sum = 1
+  let term = 1
+  for (let k = 1; term > sum * 1e-18; k++) {
+    term *= (x / (2 * k)) ** 2
+    sum += term
+  }
+  return sum
+}
+
+function divisor(a: number, b: number): number {
+  return b === 0 ? a : divisor(b, a % b)
+}
+
+/**
+ * Resamples a whole signal at once: each output sample is the filter's impulse response summed over the input,
+ * with the sample's place as a fraction. No phases, no history, no chunks.
+ *
+ * @param count How many samples to give; default: until the input ends.
+ */
+export function referenceResample(
+  input: Float32Array | Float64Array,
+  { inputRate, outputRate, count }: { inputRate: number; outputRate: number; count?: number },
+): Float64Array {
+  const common = divisor(inputRate, outputRate)
+  const up = outputRate / common
+  const down = inputRate / common
+  const scale = Math.max(up, down)
+  const center = Math.floor(HALF_LENGTH * scale)
+  const impulse = Float64Array.from({ length: 2 * center + 1 }, (_, i) => {
+    const x = (i - center) / scale
+    const sinc = x === 0 ? CUTOFF : Math.sin(Math.PI * CUTOFF * x) / (Math.PI * x)
+    const window = bessel(BETA * Math.sqrt(1 - (x / HALF_LENGTH) ** 2)) / bessel(BETA)
+    return (up / scale) * sinc * window
+  })
+  const length = count ?? Math.ceil((input.length * up) / down)
+  const output = new Float64Array(length)
+  for (let n = 0; n < length; n++) {
+    const at = n * down
+    const last = Math.min(input.length - 1, Math.floor(at / up))
+    const first = Math.max(0, Math.ceil((at - 2 * center) / up))
+    let sum = 0
+    for (let k = first; k <= last; k++) sum += (input[k] ?? 0) * (impulse[at - k * up] ?? 0)
+    output[n] = sum
+  }
+  return output
+}
+
+/** @returns The samples of a 16-bit mono WAV file in −1…1, and their rate in Hz. */
+export function readWav(path: string): { samples: Float64Array; sampleRate: number } {
+  const file = readFileSync(path)
+  const data = file.indexOf('data', 12)
+  const length = file.readUInt32LE(data + 4)
+  const bytes = file.subarray(data + 8, data + 8 + length)
+  const samples = Float64Array.from({ length: length >> 1 }, (_, i) => bytes.readInt16LE(i * 2) / 32_768)
+  return { samples, sampleRate: file.readUInt32LE(24) }
+}
+
+/** @returns The normalised correlation of two signals of equal length, −1…1. */
+export function correlation(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let ab = 0
+  let aa = 0
+  let bb = 0
+  for (let i = 0; i < a.length; i++) {
+    const x = a[i] ?? 0
+    const y = b[i] ?? 0
+    ab += x * y
+    aa += x * x
+    bb += y * y
+  }
+  return aa > 0 && bb > 0 ? ab / Math.sqrt(aa * bb) : 0
+}
+
+/** @returns Where in `long` the signal `short` fits best, and how well. */
+function bestLag(
+  short: Float64Array,
+  long: Float64Array,
+  from: number,
+  to: number,
+): { lag: number; value: number } {
+  let best = { lag: from, value: -1 }
+  for (let lag = Math.max(0, from); lag <= Math.min(to, long.length - short.length); lag++) {
+    const value = correlation(short, long.subarray(lag, lag + short.length))
+    if (value > best.value) best = { lag, value }
+  }
+  return best
+}
+
+/**
+ * Cuts a recording into windows of one second and finds each in a reference that is played in a loop.
+ *
+ * @returns The best correlation of each window that is not silent.
+ */
+export function windowCorrelations(
+  recording: Float64Array,
+  reference: Float64Array,
+  sampleRate: number,
+): number[] {
+  const coarse = 8
+  const looped = new Float64Array(reference.length + 2 * sampleRate)
+  for (let i = 0; i < looped.length; i++) looped[i] = reference[i % reference.length] ?? 0
+  const decimate = (signal: Float64Array): Float64Array =>
+    referenceResample(signal, { inputRate: coarse, outputRate: 1 })
+  const slowLoop = decimate(looped)
+  const values: number[] = []
+  for (let at = 0; at + sampleRate <= recording.length; at += sampleRate) {
+    const window = recording.subarray(at, at + sampleRate)
+    if (Math.hypot(...window.subarray(0, 4000)) + Math.hypot(...window.subarray(-4000)) < 0.05) continue
+    const { lag } = bestLag(decimate(window), slowLoop, 0, slowLoop.length)
+    values.push(bestLag(window, looped, lag * coarse - 16, lag * coarse + 16).value)
+  }
+  return values
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[sorted.length >> 1] ?? Number.NaN
+}
