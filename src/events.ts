@@ -40,8 +40,8 @@ export interface VoiceEventMap {
   agentstatechange: { readonly state: AgentState; readonly previous: AgentState }
   /** `entry` is new or has changed; `entries` is the whole conversation in order. */
   transcript: { readonly entry: TranscriptEntry; readonly entries: readonly TranscriptEntry[] }
-  /** The agent was cut off: what was heard of it. */
-  interrupt: { readonly heardMs: number; readonly receivedMs: number }
+  /** The agent was cut off: the transcript's entry, and how much of its sound was received and heard, in ms. */
+  interrupt: { readonly entryId: string; readonly heardMs: number; readonly receivedMs: number }
   turn: TurnEvent
   warning: VoiceWarning
   error: VoiceError

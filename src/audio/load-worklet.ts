@@ -1,4 +1,5 @@
 import { VoiceError } from '../errors.ts'
+import { insecureContext } from './audio-error.ts'
 import { type WorkletName, workletSource, workletUrl } from './worklet-source.ts'
 
 export type { WorkletName } from './worklet-source.ts'
@@ -12,8 +13,8 @@ const loads = new WeakMap<BaseAudioContext, Map<WorkletName, Promise<void>>>()
  * lets in; where a bundler has left that file behind, the script built into the package takes its place.
  *
  * @param url Where the script lies, instead of all that.
- * @throws {VoiceError} `audio-unsupported` if the browser has no AudioWorklet, `worklet-blocked` if no script
- * could be loaded.
+ * @throws {VoiceError} `audio-unsupported` if the browser has no AudioWorklet, `insecure-context` if it hides it
+ * from a page without HTTPS, `worklet-blocked` if no script could be loaded.
  */
 export function loadWorklet(context: BaseAudioContext, name: WorkletName, url?: string | URL): Promise<void> {
   const known = loads.get(context) ?? new Map<WorkletName, Promise<void>>()
@@ -25,47 +26,32 @@ export function loadWorklet(context: BaseAudioContext, name: WorkletName, url?: 
 }
 
 async function addWorklet(context: BaseAudioContext, name: WorkletName, url?: string | URL): Promise<void> {
-  // Missing in a page without HTTPS as well, whatever the types say.
+  // Not everywhere there, whatever the types say.
   const worklet = context.audioWorklet as AudioWorklet | undefined
-  if (!worklet) {
-    throw new VoiceError('audio-unsupported', 'Cannot process audio as the browser has no AudioWorklet', {
-      phase: 'audio',
-      hint: 'Serve the page over HTTPS or from localhost, and use a browser of 2021 or later',
-    })
-  }
+  if (!worklet && !isSecureContext) throw insecureContext('AudioWorklet')
+  if (!worklet) throw new VoiceError('audio-unsupported', 'Cannot process audio as AudioWorklet is missing')
+  let cause: unknown
   try {
-    if (url) await worklet.addModule(url)
-    else await addOwn(worklet, name)
-  } catch (cause) {
-    throw new VoiceError('worklet-blocked', `Cannot load the ${name} worklet`, {
-      phase: 'audio',
-      hint: `Serve voicewire/worklets/${name}.js from the page's own origin, name it in the workletUrls option, and allow it in the Content Security Policy (worklet-src or script-src 'self')`,
-      cause,
-    })
-  }
-}
-
-async function addOwn(worklet: AudioWorklet, name: WorkletName): Promise<void> {
-  const url = workletUrl(name)
-  try {
-    // An own file that is not there and one that is forbidden fail alike: with an AbortError.
-    if (url) return await worklet.addModule(url)
+    const script = url ?? workletUrl(name)
+    if (script) return await worklet.addModule(script)
   } catch (error) {
-    if (!(await addInlined(worklet, name))) throw error
-    return
+    // A script that is not there and one that is forbidden fail alike: with an AbortError.
+    cause = error
   }
-  if (!(await addInlined(worklet, name))) throw new Error(`No script for the ${name} worklet`)
+  try {
+    const source = url ? null : await workletSource(name)
+    if (source !== null) return await addSource(worklet, source)
+  } catch (error) {
+    cause = error
+  }
+  throw new VoiceError('worklet-blocked', `Cannot load the ${name} worklet`, { cause })
 }
 
-/** @returns Whether there was a script to load. */
-async function addInlined(worklet: AudioWorklet, name: WorkletName): Promise<boolean> {
-  const source = await workletSource(name)
-  if (source === null) return false
+async function addSource(worklet: AudioWorklet, source: string): Promise<void> {
   const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }))
   try {
     await worklet.addModule(url)
   } finally {
     URL.revokeObjectURL(url)
   }
-  return true
 }

@@ -1,4 +1,5 @@
 import { VoiceError } from '../errors.ts'
+import { insecureContext, workletFailed } from './audio-error.ts'
 import { loadWorklet } from './load-worklet.ts'
 import { microphoneError } from './microphone-error.ts'
 import type { CaptureMessage, CaptureOptions, CloseCommand } from './worklet-messages.ts'
@@ -96,17 +97,22 @@ export class Microphone {
   async #open(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     const { context, stream, workletUrl } = this.#options
+    const devices = stream ? null : mediaDevices()
     await untilAborted(loadWorklet(context, 'capture', workletUrl), signal)
-    const request = stream ? Promise.resolve(stream) : requestDevice(this.#options.constraints)
-    // Nobody waits for a prompt that is answered after the abort: what it grants must not stay on.
-    if (!stream) request.then((late) => signal.aborted && stopTracks(late), ignore)
-    this.#stream = await untilAborted(request, signal)
+    this.#stream = stream ?? (await this.#request(devices!, signal))
     try {
       this.#connect(this.#stream)
     } catch (error) {
       this.close()
       throw error
     }
+  }
+
+  #request(devices: MediaDevices, signal: AbortSignal): Promise<MediaStream> {
+    const request = requestDevice(devices, this.#options.constraints)
+    // Nobody waits for a prompt that is answered after the abort: what it grants must not stay on.
+    request.then((late) => signal.aborted && stopTracks(late), ignore)
+    return untilAborted(request, signal)
   }
 
   #connect(stream: MediaStream): void {
@@ -147,24 +153,29 @@ export class Microphone {
   }
 
   readonly #fail = (event: Event): void => {
-    const error = event.type === 'ended' ? endedError() : failedError(event)
+    const error = event.type === 'ended' ? endedError() : workletFailed(event)
     this.close()
     this.#options.onend(error)
   }
 }
 
-function requestDevice(constraints?: MediaTrackConstraints): Promise<MediaStream> {
+/** @throws {VoiceError} `insecure-context` if the page may have none. */
+function mediaDevices(): MediaDevices {
   // Missing in a page without HTTPS, whatever the types say.
   const devices = navigator.mediaDevices as MediaDevices | undefined
-  if (!devices) {
-    throw new VoiceError('insecure-context', 'Cannot open the microphone as the page must be secure', {
-      phase: 'microphone',
-      hint: 'Serve the page over HTTPS or from localhost',
-    })
-  }
-  return devices.getUserMedia({ audio: { ...CONSTRAINTS, ...constraints } }).catch((cause) => {
+  if (!devices) throw insecureContext('navigator.mediaDevices')
+  return devices
+}
+
+async function requestDevice(
+  devices: MediaDevices,
+  constraints?: MediaTrackConstraints,
+): Promise<MediaStream> {
+  try {
+    return await devices.getUserMedia({ audio: { ...CONSTRAINTS, ...constraints } })
+  } catch (cause) {
     throw microphoneError(cause)
-  })
+  }
 }
 
 function stopTracks(stream: MediaStream | null): void {
@@ -184,18 +195,5 @@ function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
 function ignore(): void {}
 
 function endedError(): VoiceError {
-  return new VoiceError('microphone-ended', 'The microphone went away', {
-    phase: 'microphone',
-    hint: 'Connect the microphone again or choose another one, then start again',
-    retryable: true,
-  })
-}
-
-function failedError(cause: unknown): VoiceError {
-  return new VoiceError('audio-failed', 'The capture worklet failed', {
-    phase: 'audio',
-    hint: 'Start again; if it persists, reload the page',
-    retryable: true,
-    cause,
-  })
+  return new VoiceError('microphone-ended', 'The microphone went away')
 }

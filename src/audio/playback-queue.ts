@@ -1,5 +1,4 @@
 import { energyOf, levelOf } from './level.ts'
-import { decodePCM16 } from './pcm.ts'
 import { Resampler } from './resampler.ts'
 import { SampleRing } from './sample-ring.ts'
 import type { PlaybackMessage, PlaybackProgress } from './worklet-messages.ts'
@@ -10,6 +9,8 @@ const FADE_SECONDS = 0.005
 const PROGRESS_SECONDS = 0.05
 /** An agent may send a whole answer at once; what waits for longer than this is a fault. */
 const MAX_BUFFER_SECONDS = 600
+/** Input samples resampled at a time: no more than is needed, so that no burst of sound holds the audio thread up. */
+const STEP = 128
 /** How long an item that was rendered to its end stays reported: the longest output latency that is believed. */
 const MAX_LATENCY_SECONDS = 0.5
 
@@ -18,7 +19,7 @@ export interface PlaybackQueueOptions {
   inputRate: number
   /** Samples per second of what is rendered, in Hz. */
   outputRate: number
-  /** How late a chunk may come without a gap, in ms. */
+  /** How late a chunk may come, in ms. */
   prebufferMs: number
   report: (message: PlaybackMessage) => void
 }
@@ -32,12 +33,19 @@ interface Cut {
 
 /**
  * What the playback worklet does with sound: items in, one channel out, and an account of how much of each item
- * was rendered. Sound is resampled as it comes in; items that follow one another go through the filter as one
- * signal, so nothing stands between them, and the filter is emptied when an item has ended and nothing follows.
+ * was rendered. Sound waits as it came, and is resampled just before it is rendered: a whole answer may come at
+ * once. Items that follow one another go through the filter as one signal, so nothing stands between them, and
+ * the filter is emptied when an item has ended and nothing follows.
  */
 export class PlaybackQueue {
   readonly #resampler: Resampler
-  readonly #ring: SampleRing
+  readonly #ring = new SampleRing()
+  /** Chunks that wait, how far into the first one resampling has come, and how many samples there are in all. */
+  #inbox: Int16Array[] = []
+  #inboxAt = 0
+  #inboxLength = 0
+  readonly #step = new Float32Array(STEP)
+  readonly #resampled: Float32Array
   readonly #ratio: number
   readonly #prebuffer: number
   readonly #report: PlaybackQueueOptions['report']
@@ -47,6 +55,8 @@ export class PlaybackQueue {
   #running = false
   /** Samples rendered since sound came in that is waiting to be started; null while there is none. */
   #waited: number | null = null
+  /** Samples to wait for before sound starts, or starts again. */
+  #patience: number
   #lastChunk = 0
   /** Where in the ring the filter's present signal begins, and how many input samples of it there were. */
   #origin = 0
@@ -59,9 +69,10 @@ export class PlaybackQueue {
 
   constructor({ inputRate, outputRate, prebufferMs, report }: PlaybackQueueOptions) {
     this.#resampler = new Resampler({ inputRate, outputRate })
-    this.#ring = new SampleRing(MAX_BUFFER_SECONDS * outputRate)
     this.#ratio = outputRate / inputRate
+    this.#resampled = new Float32Array(Math.ceil(STEP * this.#ratio) + 1)
     this.#prebuffer = (prebufferMs / 1000) * outputRate
+    this.#patience = this.#prebuffer
     this.#report = report
     const length = Math.round(FADE_SECONDS * outputRate)
     this.#curve = Float32Array.from(
@@ -73,14 +84,15 @@ export class PlaybackQueue {
 
   /** Queues sound after all that is there. */
   play(itemId: string, samples: Int16Array): void {
-    if (!this.#ring.hasRoom(samples.length * this.#ratio + 1)) {
+    if (this.#inboxLength + samples.length > MAX_BUFFER_SECONDS * this.#resampler.inputRate) {
       this.#report({ type: 'overflow', itemId, length: samples.length })
       return
     }
     if (this.#inputs === 0) this.#restart()
     this.#ring.mark(itemId, this.#origin + this.#inputs * this.#ratio, samples.length * this.#ratio)
     this.#inputs += samples.length
-    this.#push(decodePCM16(samples))
+    this.#inbox.push(samples)
+    this.#inboxLength += samples.length
     this.#lastChunk = samples.length * this.#ratio
     if (!this.#running) this.#waited ??= 0
   }
@@ -92,12 +104,13 @@ export class PlaybackQueue {
 
   /** Fades out what is playing, drops the rest, and reports `cleared` when the fade has been rendered. */
   clear(id: number): void {
-    this.#finish(this.#curve.length)
+    this.#fill(this.#curve.length)
     const samples = new Float32Array(this.#running ? Math.min(this.#fade, this.#ring.available) : 0)
     this.#read(samples, samples.length, -1)
     const message: PlaybackMessage = { type: 'cleared', id, progress: this.#progress() }
     this.#ring.clear()
-    this.#inputs = 0
+    this.#inbox = []
+    this.#inboxAt = this.#inboxLength = this.#inputs = 0
     this.#stop()
     if (samples.length > 0) this.#cut = { samples, at: 0, message }
     else this.#report(message)
@@ -128,6 +141,7 @@ export class PlaybackQueue {
   #stop(): void {
     this.#running = false
     this.#waited = null
+    this.#patience = this.#prebuffer
     this.#fade = this.#curve.length - 1
   }
 
@@ -144,9 +158,9 @@ export class PlaybackQueue {
   #renderRing(output: Float32Array): number {
     const ring = this.#ring
     const needed = output.length + this.#curve.length - 1
+    this.#fill(needed)
     this.#running ||= this.#isReady(needed, output.length)
     if (!this.#running) return 0
-    this.#finish(needed)
     const starving = ring.open && ring.available < needed
     const count = Math.min(output.length, starving ? this.#fade : ring.available)
     this.#read(output, count, starving ? -1 : 1)
@@ -161,12 +175,12 @@ export class PlaybackQueue {
   #isReady(needed: number, quantum: number): boolean {
     if (this.#waited === null) return this.#isLeftOver()
     const { open, available } = this.#ring
-    const patient = this.#waited >= this.#prebuffer || available - this.#lastChunk >= this.#prebuffer
+    const patient = this.#waited >= this.#patience || this.#buffered - this.#lastChunk >= this.#patience
     this.#waited += quantum
     return !open || (patient && available >= needed)
   }
 
-  /** Whether an item has ended while it was paused. */
+  /** Whether an item has ended while it was paused, with sound left. */
   #isLeftOver(): boolean {
     return !this.#ring.open && (this.#inputs > 0 || this.#ring.available > 0)
   }
@@ -174,6 +188,9 @@ export class PlaybackQueue {
   #pause(): void {
     this.#running = false
     this.#waited = null
+    // The delay has just grown by what was late. A little more lets the next one be later yet; much more would
+    // be a gap against a gap.
+    this.#patience = this.#curve.length - 1
     this.#underruns++
   }
 
@@ -193,15 +210,31 @@ export class PlaybackQueue {
     this.#origin = position + available + this.#resampler.delaySeconds * this.#resampler.outputRate
   }
 
-  /** Empties the filter where all items have ended and less than `needed` is left to play. */
-  #finish(needed: number): void {
-    if (this.#ring.open || this.#inputs === 0 || this.#ring.available >= needed) return
-    this.#inputs = 0
-    this.#push(new Float32Array(this.#resampler.tailLength))
+  /** Output samples that wait, in the ring and before the filter. */
+  get #buffered(): number {
+    return this.#ring.available + this.#inboxLength * this.#ratio
   }
 
-  #push(samples: Float32Array): void {
-    this.#ring.write(this.#resampler.process(samples))
+  /** Resamples until `needed` samples are in the ring; empties the filter where all items have ended. */
+  #fill(needed: number): void {
+    while (this.#ring.available < needed && this.#inboxLength > 0) this.#resampleStep()
+    if (this.#ring.available >= needed || this.#ring.open || this.#inputs === 0) return
+    this.#inputs = 0
+    const tail = this.#resampler.process(new Float32Array(this.#resampler.tailLength))
+    this.#ring.write(tail, tail.length)
+  }
+
+  #resampleStep(): void {
+    const chunk = this.#inbox[0]!
+    const count = Math.min(STEP, chunk.length - this.#inboxAt)
+    for (let i = 0; i < count; i++) this.#step[i] = chunk[this.#inboxAt + i]! / 32768
+    const input = count === STEP ? this.#step : this.#step.subarray(0, count)
+    this.#ring.write(this.#resampled, this.#resampler.processInto(input, this.#resampled))
+    this.#inboxLength -= count
+    this.#inboxAt += count
+    if (this.#inboxAt < chunk.length) return
+    this.#inbox.shift()
+    this.#inboxAt = 0
   }
 
   #progress(): PlaybackProgress {
@@ -213,7 +246,7 @@ export class PlaybackQueue {
         rendered: Math.max(0, Math.round((this.#ring.position - start) / this.#ratio)),
       })),
       level: levelOf(this.#energy, this.#rendered),
-      bufferedSeconds: this.#ring.available / outputRate,
+      bufferedSeconds: this.#buffered / outputRate,
       silentSeconds: this.#silent / outputRate,
       underruns: this.#underruns,
     }

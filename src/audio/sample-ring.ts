@@ -1,5 +1,5 @@
-/** 1.4 s at 48 kHz: most answers never make the ring grow more than a few times. */
-const INITIAL_LENGTH = 65_536
+/** Enough for a fade and a few render quanta at any common rate; it grows where that is not so. */
+const INITIAL_LENGTH = 2048
 
 /** Where the sound of one item lies, in samples counted since the ring was made. */
 export interface Segment {
@@ -12,11 +12,9 @@ export interface Segment {
 }
 
 /**
- * Samples waiting to be played, and whose they are. Grows by doubling up to a bound; what is read stays counted,
- * so that `position` tells how much of each segment has been rendered.
+ * Samples about to be rendered, and whose they are. Grows by doubling; what is read stays counted, so that `position` tells how much of each segment has been rendered.
  */
 export class SampleRing {
-  readonly #maxLength: number
   #samples = new Float32Array(INITIAL_LENGTH)
   /** Samples read since the ring was made. */
   position = 0
@@ -25,37 +23,21 @@ export class SampleRing {
   /** What is being played, what waits, and what was played but not yet forgotten; oldest first. */
   segments: Segment[] = []
 
-  /** @param maxLength The most samples that may wait; a write beyond it is refused. */
-  constructor(maxLength: number) {
-    this.#maxLength = maxLength
-  }
-
   /** Whether the item written last may still get more. */
   get open(): boolean {
     return this.segments.at(-1)?.ended === false
   }
 
-  /** @returns Whether this many more samples may be written. */
-  hasRoom(length: number): boolean {
-    return this.available + length <= this.#maxLength
-  }
-
-  /** @throws {RangeError} If there is no room for all of them. */
-  write(samples: Float32Array): void {
-    if (!this.hasRoom(samples.length)) {
-      const total = this.available + samples.length
-      throw new RangeError(
-        `Cannot write as samples must be at most ${this.#maxLength}: current value is ${total}`,
-      )
-    }
-    if (this.available + samples.length > this.#samples.length) this.#grow(this.available + samples.length)
+  /** Appends the first `length` samples. */
+  write(samples: Float32Array, length: number): void {
+    if (this.available + length > this.#samples.length) this.#grow(this.available + length)
     const ring = this.#samples
     let at = (this.position + this.available) % ring.length
-    for (let i = 0; i < samples.length; i++) {
+    for (let i = 0; i < length; i++) {
       ring[at] = samples[i]!
       if (++at === ring.length) at = 0
     }
-    this.available += samples.length
+    this.available += length
   }
 
   /** Moves `length` samples, no more than are available, to the beginning of `output`. */
@@ -71,7 +53,7 @@ export class SampleRing {
   }
 
   /**
-   * Notes that sound of an item was written: a segment grows, or a new one begins and ends the one before it.
+   * Notes that sound of an item was, or will be, written: a segment grows, or a new one begins and ends the one before it.
    *
    * @param start Where the sound begins, should the segment be new.
    */
@@ -99,11 +81,10 @@ export class SampleRing {
     )
   }
 
-  /** Drops all samples and segments, and the memory that a long answer took; `position` stays. */
+  /** Drops all samples and segments; `position` stays. */
   clear(): void {
     this.available = 0
     this.segments = []
-    if (this.#samples.length > INITIAL_LENGTH) this.#samples = new Float32Array(INITIAL_LENGTH)
   }
 
   #grow(needed: number): void {

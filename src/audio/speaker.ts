@@ -1,4 +1,5 @@
-import { VoiceError } from '../errors.ts'
+import type { VoiceError } from '../errors.ts'
+import { workletFailed } from './audio-error.ts'
 import type { AudioFormat } from './audio-format.ts'
 import { ChunkDecoder } from './chunk-decoder.ts'
 import { type HeardItem, HeardItems } from './heard-items.ts'
@@ -31,7 +32,10 @@ export interface SpeakerOptions {
   context: AudioContext
   /** What `play` is given. */
   format: AudioFormat
-  /** How late a chunk may come without a gap, in ms: 0…60; default 40. Sound that comes fast starts sooner. */
+  /**
+   * How late a chunk may come, in ms: 0…60; default 40. A fade out begins up to 8 ms before sound runs dry. Where
+   * that much already waits, or an item is complete, playing starts at once.
+   */
   prebufferMs?: number
   /** Where the playback worklet lies, instead of beside the package. */
   workletUrl?: string | URL
@@ -186,7 +190,7 @@ export class Speaker {
       processorOptions: { sampleRate: format.sampleRate, prebufferMs } satisfies PlaybackOptions,
     })
     this.#node.port.onmessage = ({ data }: MessageEvent<PlaybackMessage>) => this.#receive(data)
-    this.#node.onprocessorerror = (cause) => onerror?.(failedError(cause))
+    this.#node.onprocessorerror = (cause) => onerror?.(workletFailed(cause))
     this.#node.connect(this.#gain)
   }
 
@@ -262,13 +266,4 @@ export class Speaker {
       hint: 'Let the agent give shorter answers',
     })
   }
-}
-
-function failedError(cause: unknown): VoiceError {
-  return new VoiceError('audio-failed', 'The playback worklet failed', {
-    phase: 'audio',
-    hint: 'Start again; if it persists, reload the page',
-    retryable: true,
-    cause,
-  })
 }

@@ -20,7 +20,7 @@ export interface CloseCommand {
 export interface PlaybackOptions {
   /** The rate of the samples that will be sent to it, in Hz. */
   readonly sampleRate: number
-  /** How late a chunk may come without a gap, in ms. */
+  /** How late a chunk may come, in ms. */
   readonly prebufferMs: number
 }
 

@@ -74,7 +74,8 @@ export class DeepgramAgent implements Provider {
   /** The agent's turn at hand; null between turns. */
   #turn: string | null = null
   #turnHasText = false
-  /** Audio of a turn that was cut off may still be on its way. */
+  /** The turn that was cut off: audio and text of it may still be on their way. */
+  #cutTurn: string | null = null
   #dropping = false
 
   constructor(options: DeepgramAgentOptions = {}) {
@@ -93,6 +94,7 @@ export class DeepgramAgent implements Provider {
     this.#context = context
     this.#entries = 0
     this.#turn = null
+    this.#cutTurn = null
     this.#dropping = false
     return []
   }
@@ -120,6 +122,7 @@ export class DeepgramAgent implements Provider {
         break
       case 'UserStartedSpeaking':
         yield { type: 'speech-start' }
+        this.#cutTurn = this.#turn
         yield* this.#endTurn()
         this.#dropping = true
         break
@@ -164,7 +167,10 @@ export class DeepgramAgent implements Provider {
         break
       case 'interrupt':
         // Deepgram has no word for it: it hears the user itself, and a button of the page only stops playback.
-        if (!command.bySpeech && this.#turn !== null) this.#dropping = true
+        if (!command.bySpeech && this.#turn !== null) {
+          this.#cutTurn = this.#turn
+          this.#dropping = true
+        }
         break
     }
   }
@@ -207,6 +213,11 @@ export class DeepgramAgent implements Provider {
       this.#entries++
       yield { type: 'transcript', id: `user-${this.#entries}`, role: 'user', text: content, final: true }
       yield { type: 'speech-end' }
+      return
+    }
+    if (this.#dropping && this.#cutTurn !== null) {
+      // What was spoken of the answer may be told after it was cut off.
+      yield { type: 'transcript', id: this.#cutTurn, role: 'assistant', text: content, final: true }
       return
     }
     // An answer comes sentence by sentence; together they are one utterance.

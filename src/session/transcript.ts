@@ -8,6 +8,8 @@ export class Transcript {
   readonly #now: () => number
   #entries: readonly TranscriptEntry[] = []
   #connection = 0
+  /** Keys of what was cut off, since its text may come later. */
+  readonly #interrupted = new Set<string>()
 
   /** @param now The time in ms since the epoch; default `Date.now`. */
   constructor(now: () => number = Date.now) {
@@ -30,7 +32,7 @@ export class Transcript {
 
   /** @returns The entry as it now is, or null where nothing changed. */
   update({ id, role, delta = '', text, final, afterId }: TranscriptUpdate): TranscriptEntry | null {
-    const key = this.#key(id)
+    const key = this.idOf(id)
     const index = this.#entries.findIndex((entry) => entry.id === key)
     const old = this.#entries[index]
     if (!old) {
@@ -44,21 +46,23 @@ export class Transcript {
     return this.#replace(index, { ...old, text: next, final: final || old.final })
   }
 
-  /** @returns The entry of an item that was cut off, or null where there is none. */
+  /** @returns The entry of an item that was cut off, or null where it has none yet. */
   interrupt(id: string): TranscriptEntry | null {
-    const key = this.#key(id)
+    const key = this.idOf(id)
+    this.#interrupted.add(key)
     const index = this.#entries.findIndex((entry) => entry.id === key)
     const old = this.#entries[index]
     return old ? this.#replace(index, { ...old, interrupted: true, final: true }) : null
   }
 
-  #key(id: string): string {
+  /** @returns The id of the entry for a provider's id on the present connection. */
+  idOf(id: string): string {
     return `${this.#connection}.${id}`
   }
 
   #position(afterId: string | null | undefined): number {
     if (afterId == null) return this.#entries.length
-    const key = this.#key(afterId)
+    const key = this.idOf(afterId)
     const index = this.#entries.findIndex((entry) => entry.id === key)
     return index < 0 ? this.#entries.length : index + 1
   }

@@ -318,7 +318,7 @@ export class VoiceSession {
     this.#silent()
     for (const { itemId, heardMs, receivedMs } of items) {
       this.#changed(this.#transcript.interrupt(itemId))
-      this.#emitter.emit('interrupt', { heardMs, receivedMs })
+      this.#emitter.emit('interrupt', { entryId: this.#transcript.idOf(itemId), heardMs, receivedMs })
     }
   }
 

@@ -91,6 +91,15 @@ describe('DeepgramAgent', () => {
     expect(types(decode(provider, bytes(3)))).to.deep.equal(['audio'])
   })
 
+  it('decode() gives text that comes after the cut to the turn that was cut', () => {
+    const provider = ready()
+    const item = itemOf(decode(provider, bytes(1)))
+    decode(provider, { type: 'UserStartedSpeaking' })
+    expect(decode(provider, { type: 'ConversationText', role: 'assistant', content: 'I was' })).to.deep.equal(
+      [{ type: 'transcript', id: item, role: 'assistant', text: 'I was', final: true }],
+    )
+  })
+
   it('encode() an interruption by speech that was answered meanwhile does not silence the answer', () => {
     const provider = ready()
     decode(provider, bytes(1))

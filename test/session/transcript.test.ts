@@ -51,6 +51,13 @@ describe('Transcript', () => {
     expect(transcript.entries[0]).to.deep.include({ text: 'I think', interrupted: true, final: true })
   })
 
+  it('update() marks an entry whose text comes after it was cut off', () => {
+    const transcript = new Transcript()
+    expect(transcript.interrupt('a')).to.equal(null)
+    transcript.update(agent('a', { text: 'I was' }))
+    expect(transcript.entries[0]).to.deep.include({ text: 'I was', interrupted: true, final: true })
+  })
+
   it('entries is a new array at each change and the same one without', () => {
     const transcript = new Transcript()
     transcript.update(agent('a', { text: 'x', final: true }))

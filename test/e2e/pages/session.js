@@ -9,7 +9,8 @@ const recording = []
 const transcript = []
 const states = []
 const errors = []
-let interruption = null
+/** Each time the agent was cut off: when the server said so, and what was heard. */
+const interruptions = []
 let session = null
 
 const { AudioContext, AudioWorkletNode, WebSocket } = globalThis
@@ -68,17 +69,12 @@ function create({ provider, options = {}, relay = '/' }) {
   session.on('transcript', ({ entries }) => transcript.splice(0, Infinity, ...entries))
   session.on('error', ({ code, message }) => errors.push(`${code}: ${message}`))
   session.on('message', ({ direction, data }) => {
-    if (direction !== 'in' || typeof data !== 'string' || interruption) return
+    if (direction !== 'in' || typeof data !== 'string' || session.agentState !== 'speaking') return
     if (!/"(input_audio_buffer\.speech_started|UserStartedSpeaking)"/.test(data)) return
-    if (session.agentState !== 'speaking') return
-    interruption = {
-      signalledAt: performance.now(),
-      frame: Math.round(context().currentTime * context().sampleRate),
-    }
+    const { currentTime, sampleRate } = context()
+    interruptions.push({ frame: Math.round(currentTime * sampleRate) })
   })
-  session.on('interrupt', ({ heardMs, receivedMs }) => {
-    Object.assign(interruption, { heardMs, receivedMs, silentAt: performance.now() })
-  })
+  session.on('interrupt', (heard) => Object.assign(interruptions.at(-1), heard))
 }
 
 const context = () => resources.contexts[0]
@@ -98,7 +94,7 @@ globalThis.page = {
     states,
     errors,
     transcript,
-    interruption,
+    interruptions,
     sampleRate: context()?.sampleRate,
     outputLatency: context()?.outputLatency,
     contexts: resources.contexts.map(({ state }) => state),

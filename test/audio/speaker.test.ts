@@ -1,0 +1,291 @@
+import { expect } from 'chai'
+import type { AudioFormat } from '../../src/audio/audio-format.ts'
+import { decodeMulaw, encodeMulaw } from '../../src/audio/g711.ts'
+import { decodePCM16, encodePCM16 } from '../../src/audio/pcm.ts'
+import { Resampler } from '../../src/audio/resampler.ts'
+import { Speaker, type SpeakerOptions, type SpeakerWarning } from '../../src/audio/speaker.ts'
+import type { VoiceError } from '../../src/errors.ts'
+import { observe, type Recording, recordDestination } from './support/observed-context.ts'
+import { concatenate, firstDifference, noise, sine } from './support/signal.ts'
+
+const PCM: AudioFormat = { encoding: 'pcm16', sampleRate: 24_000 }
+const contexts: AudioContext[] = []
+const speakers: Speaker[] = []
+
+interface Setup extends Partial<SpeakerOptions> {
+  latency?: number
+}
+
+/** A speaker in a running context of 48 kHz; all that reaches the destination is recorded. */
+async function open({ latency = 0, ...options }: Setup = {}) {
+  const context = await observe(new AudioContext({ sampleRate: 48_000 }))
+  contexts.push(context)
+  Object.defineProperty(context, 'outputLatency', { value: latency })
+  const recording = recordDestination(context)
+  const drain = Promise.withResolvers<void>()
+  const levels: number[] = []
+  const speaker = new Speaker({
+    context,
+    format: PCM,
+    ondrain: drain.resolve,
+    onlevel: (level) => levels.push(level),
+    ...options,
+  })
+  speakers.push(speaker)
+  await speaker.open()
+  return { context, recording, speaker, drained: drain.promise, levels }
+}
+
+const bytes = (samples: Int16Array<ArrayBuffer>) => new Uint8Array(samples.buffer)
+const tone = (ms: number) => encodePCM16(sine(440, 24_000, ms * 24, 0.8))
+
+/** What was recorded from the first sound on. */
+function sound({ quanta }: Recording): Float32Array {
+  const all = concatenate(quanta)
+  const first = all.findIndex((x) => x !== 0)
+  return first < 0 ? new Float32Array(0) : all.subarray(first)
+}
+
+/** Samples of sound so far. */
+function sounding(recording: Recording): number {
+  return recording.quanta.filter((quantum) => quantum.some((x) => x !== 0)).length * 128
+}
+
+describe('Speaker', () => {
+  afterEach(async () => {
+    for (const speaker of speakers.splice(0)) speaker.close()
+    for (const context of contexts.splice(0)) await context.close()
+  })
+
+  for (const encoding of ['pcm16', 'mulaw'] as const) {
+    it(`play() renders ${encoding} exactly, from chunks cut anywhere`, async () => {
+      const format = { encoding, sampleRate: 24_000 }
+      const { speaker, recording, drained } = await open({ format })
+      const samples = encodePCM16(noise(6000))
+      const data = encoding === 'pcm16' ? bytes(samples) : encodeMulaw(samples)
+      for (let at = 0; at < data.length; at += 1001) speaker.play('a', data.slice(at, at + 1001))
+      speaker.end('a')
+      await drained
+      const played = decodePCM16(encoding === 'pcm16' ? samples : decodeMulaw(encodeMulaw(samples)))
+      const resampler = new Resampler({ inputRate: 24_000, outputRate: 48_000 })
+      const expected = concatenate([
+        resampler.process(played),
+        resampler.process(new Float32Array(resampler.tailLength)),
+      ])
+      const whole = expected.subarray(expected.findIndex((x) => x !== 0)).subarray(0, 11_900)
+      await recording.until(() => sound(recording).length >= whole.length)
+      expect(firstDifference(sound(recording).subarray(0, whole.length), whole)).to.equal(-1)
+      expect(speaker.underruns).to.equal(0)
+    })
+  }
+
+  it('playing is true from play() until all was heard; then ondrain is called once', async () => {
+    let drains = 0
+    const drain = Promise.withResolvers<void>()
+    const { speaker } = await open({
+      ondrain: () => {
+        drains++
+        drain.resolve()
+      },
+    })
+    expect(speaker.playing).to.equal(false)
+    for (const itemId of ['a', 'b']) {
+      speaker.play(itemId, bytes(tone(60)))
+      speaker.end(itemId)
+    }
+    expect(speaker.playing).to.equal(true)
+    await drain.promise
+    expect(speaker.playing).to.equal(false)
+    expect(speaker.level).to.equal(0)
+    expect(await speaker.clear()).to.deep.equal([])
+    expect(drains).to.equal(1)
+  })
+
+  it('ondrain is called when the last sample was heard, not when it was rendered', async () => {
+    const { context, speaker, recording, drained } = await open({ latency: 0.2 })
+    speaker.play('a', bytes(tone(50)))
+    speaker.end('a')
+    await recording.until(() => sounding(recording) >= 2400)
+    const rendered = context.currentTime
+    expect(speaker.playing).to.equal(true)
+    await drained
+    expect(context.currentTime - rendered).to.be.above(0.15)
+  })
+
+  it('ondrain waits for sound that is given during the latency', async () => {
+    const { speaker, recording, drained } = await open({ latency: 0.1 })
+    speaker.play('a', bytes(tone(50)))
+    speaker.end('a')
+    await recording.until(() => sounding(recording) >= 2400)
+    speaker.play('b', bytes(tone(200)))
+    speaker.end('b')
+    await drained
+    expect(sounding(recording)).to.be.at.least(250 * 48)
+  })
+
+  it('clear() tells what was heard: rendered less latency, of the item that plays and those that wait', async () => {
+    const latency = 0.08
+    const { speaker, recording } = await open({ latency })
+    speaker.play('a', bytes(tone(3000)))
+    speaker.end('a')
+    speaker.play('b', bytes(tone(1000)))
+    await recording.until(() => sounding(recording) > 20_000)
+    const items = await speaker.clear()
+    await recording.until(() => recording.quanta.at(-1)!.every((x) => x === 0))
+    const delay = new Resampler({ inputRate: 24_000, outputRate: 48_000 }).delaySeconds
+    const rendered = sound(recording).findLastIndex((x) => Math.abs(x) > 1e-5) / 48_000
+    expect(items.map(({ itemId, receivedMs }) => [itemId, receivedMs])).to.deep.equal([
+      ['a', 3000],
+      ['b', 1000],
+    ])
+    expect(items[0]!.heardMs).to.be.closeTo((rendered - delay - latency) * 1000, 2)
+    expect(Number.isInteger(items[0]!.heardMs)).to.equal(true)
+    expect(items[1]!.heardMs).to.equal(0)
+    expect([speaker.playing, speaker.level]).to.deep.equal([false, 0])
+  })
+
+  it('clear() falls silent, and play() after it begins anew', async () => {
+    const { speaker, recording, drained } = await open()
+    speaker.play('a', bytes(tone(3000)))
+    await recording.until(() => sounding(recording) > 10_000)
+    await speaker.clear()
+    const until = sounding(recording)
+    speaker.play('b', bytes(tone(100)))
+    speaker.end('b')
+    await drained
+    expect(sounding(recording) - until).to.be.within(95 * 48, 120 * 48)
+    expect(await speaker.clear()).to.deep.equal([])
+  })
+
+  it('clear() forgets half a sample that waits for its other half', async () => {
+    const { speaker, recording, drained } = await open()
+    speaker.play('a', Uint8Array.of(0, 0, 0x7f))
+    await speaker.clear()
+    speaker.play('a', bytes(new Int16Array(2400).fill(1)))
+    speaker.end('a')
+    await drained
+    expect(Math.max(...sound(recording))).to.be.below(2 / 32_768)
+  })
+
+  it('clear() answers also where nothing plays, before open() and after close()', async () => {
+    const { context, speaker } = await open()
+    expect(await speaker.clear()).to.deep.equal([])
+    speaker.close()
+    expect(await speaker.clear()).to.deep.equal([])
+    expect(await new Speaker({ context, format: PCM, ondrain: () => undefined }).clear()).to.deep.equal([])
+  })
+
+  it('clear() answers from what is known where the context is suspended', async () => {
+    const { context, speaker, recording } = await open()
+    speaker.play('a', bytes(tone(3000)))
+    await recording.until(() => sounding(recording) > 20_000)
+    await context.suspend()
+    speaker.play('b', bytes(tone(500)))
+    const items = await speaker.clear()
+    expect(items.map(({ itemId, receivedMs }) => [itemId, receivedMs])).to.deep.equal([
+      ['a', 3000],
+      ['b', 500],
+    ])
+    // Reports come every 50 ms of sound.
+    expect(items[0]!.heardMs).to.be.within(sounding(recording) / 48 - 60, sounding(recording) / 48 + 10)
+  })
+
+  it('clear() twice at once answers both', async () => {
+    const { speaker, recording } = await open()
+    speaker.play('a', bytes(tone(1000)))
+    await recording.until(() => sounding(recording) > 1000)
+    const [first, second] = await Promise.all([speaker.clear(), speaker.clear()])
+    expect(first.map(({ itemId }) => itemId)).to.deep.equal(['a'])
+    expect(second).to.deep.equal([])
+  })
+
+  it('close() answers a clear() that is under way', async () => {
+    const { speaker } = await open()
+    speaker.play('a', bytes(tone(1000)))
+    const cleared = speaker.clear()
+    speaker.close()
+    speaker.close()
+    expect((await cleared).map(({ itemId }) => itemId)).to.deep.equal(['a'])
+  })
+
+  it('close() during open() leaves nothing behind', async () => {
+    const context = new AudioContext()
+    contexts.push(context)
+    const speaker = new Speaker({ context, format: PCM, ondrain: () => undefined })
+    const opening = speaker.open()
+    speaker.close()
+    await opening
+    speaker.play('a', bytes(tone(10)))
+    expect(speaker.playing).to.equal(false)
+  })
+
+  it('onlevel takes the level of what is played, and 0 after it', async () => {
+    const { speaker, levels, drained } = await open()
+    speaker.play('a', bytes(tone(300)))
+    speaker.end('a')
+    await drained
+    expect(Math.max(...levels)).to.be.closeTo(1 - 4.95 / 60, 0.01)
+    expect(levels.at(-1)).to.equal(0)
+  })
+
+  it('volume goes from one value to the other without a step', async () => {
+    const { speaker, recording } = await open()
+    speaker.play('a', bytes(encodePCM16(new Float32Array(48_000).fill(0.5))))
+    await recording.until(() => sounding(recording) > 10_000)
+    speaker.volume = 0.1
+    await recording.until(() => Math.abs(recording.quanta.at(-1)![127]! - 0.05) < 0.001)
+    const steps = sound(recording).map((x, i, all) => Math.abs(x - (all[i - 1] ?? x)))
+    expect(Math.max(...steps.subarray(1000))).to.be.below(0.001)
+    expect(speaker.volume).to.equal(0.1)
+    for (const bad of [-0.1, 1.1, Number.NaN]) {
+      expect(() => {
+        speaker.volume = bad
+      }).to.throw(RangeError, `${bad}`)
+    }
+  })
+
+  it('stream carries what is played', async () => {
+    const { context, speaker } = await open()
+    expect(speaker.stream).to.equal(speaker.stream)
+    const analyser = context.createAnalyser()
+    context.createMediaStreamSource(speaker.stream).connect(analyser)
+    speaker.play('a', bytes(tone(2000)))
+    const samples = new Float32Array(analyser.fftSize)
+    const heard = () => {
+      analyser.getFloatTimeDomainData(samples)
+      return samples.some((x) => Math.abs(x) > 0.5)
+    }
+    while (!heard()) await new Promise(requestAnimationFrame)
+  })
+
+  it('onerror is called with audio-failed when the worklet fails', async () => {
+    const failed = Promise.withResolvers<VoiceError>()
+    await open({ format: { encoding: 'pcm16', sampleRate: 24_000.5 }, onerror: failed.resolve })
+    const error = await failed.promise
+    expect([error.code, error.phase]).to.deep.equal(['audio-failed', 'audio'])
+  })
+
+  it('onwarning is called when more than ten minutes wait', async () => {
+    const warned = Promise.withResolvers<SpeakerWarning>()
+    const { speaker } = await open({
+      format: { encoding: 'pcm16', sampleRate: 8000 },
+      onwarning: warned.resolve,
+    })
+    const minutes = new Uint8Array(8000 * 2 * 60 * 6)
+    speaker.play('a', minutes)
+    speaker.play('a', minutes)
+    const { code, hint } = await warned.promise
+    expect(code).to.equal('playback-overflow')
+    expect(hint).not.to.equal('')
+    expect((await speaker.clear())[0]?.receivedMs).to.equal(6 * 60 * 1000)
+  })
+
+  it('constructor refuses a prebuffer outside 0…60 ms', async () => {
+    const { context } = await open()
+    for (const prebufferMs of [-1, 61, Number.NaN]) {
+      expect(() => new Speaker({ context, format: PCM, prebufferMs, ondrain: () => undefined })).to.throw(
+        RangeError,
+      )
+    }
+  })
+})
