@@ -52,11 +52,9 @@ export function ensureInstalled() {
   if (existsSync(join(ROOT, 'node_modules', '.bin', 'node')) && isFresh('install', fingerprint)) return
   console.log('Installing dependencies (once; about half a minute) …')
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
-  const result = spawnSync(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: ROOT,
-    encoding: 'utf8',
-    shell: process.platform === 'win32',
-  })
+  // Not `npm ci`: it refuses a lock file that was written where a package of another platform was missing.
+  const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']
+  const result = spawnSync(npm, args, { cwd: ROOT, encoding: 'utf8', shell: process.platform === 'win32' })
   if (result.error) fail('npm was not found: install it with Node, then run this again')
   if (result.status !== 0) {
     const output = `${result.stdout}\n${result.stderr}`
@@ -66,7 +64,7 @@ export function ensureInstalled() {
       )
     }
     console.error(output.trim())
-    fail('npm ci failed: see the lines above')
+    fail('npm install failed: see the lines above')
   }
   markFresh('install', fingerprint)
 }

@@ -102,6 +102,9 @@ export class OpenAIRealtime implements Provider {
       case 'session.updated':
         yield* this.#updated(objectField(event, 'session'))
         break
+      case 'relay.warning':
+        yield warning(objectField(event, 'warning'))
+        break
       case 'error':
         yield* this.#failed(objectField(event, 'error'))
         break
@@ -245,7 +248,7 @@ export class OpenAIRealtime implements Provider {
       this.#creating = false
       this.#queuedCreate ??= {}
     } else if (isBenign(code)) {
-      yield { type: 'warning', code, message: stringField(error, 'message') }
+      yield warning(error)
     } else {
       yield openAIError(error, { duringSetup: !this.#ready })
     }
@@ -323,6 +326,11 @@ function message(event: JsonObject): string {
 
 function reply(event: JsonObject): ProviderEvent {
   return { type: 'reply', data: message(event) }
+}
+
+/** @param detail An object with `code` and `message`: an error that is none, or what a relay says on its own. */
+function warning(detail: JsonObject): ProviderEvent {
+  return { type: 'warning', code: stringField(detail, 'code'), message: stringField(detail, 'message') }
 }
 
 function verbatim(text: string): JsonObject {

@@ -160,6 +160,13 @@ describe('OpenAIRealtime', () => {
       expect(types(decode(ready(), { type: 'error', event_id: 'e', error }))).to.deep.equal(['warning'])
     })
 
+    it('passes on what a relay has to say', () => {
+      const warning = { code: 'draining', message: 'The relay restarts' }
+      expect(decode(ready(), { type: 'relay.warning', event_id: 'e', warning })).to.deep.equal([
+        { type: 'warning', ...warning },
+      ])
+    })
+
     it('decodes audio with the item that it belongs to', () => {
       const provider = ready()
       decode(provider, created('r1'))
