@@ -1,0 +1,146 @@
+import { createHash } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { Refusal } from './codes.ts'
+import type { OriginPolicy } from './origins.ts'
+import { offeredProtocols, protocolCredential } from './relay/handshake.ts'
+import type { ProviderName, Route } from './relay/routes.ts'
+import type { Ticket, TicketClaims, TicketVerifier, UsedTickets } from './tokens.ts'
+
+/** A user as the application knows them, and what the application allows them. */
+export type RelayUser = TicketClaims
+
+/**
+ * Asks the application who sent a request, by its session, cookie or bearer token.
+ *
+ * @returns null where the application does not know.
+ */
+export type Authenticate = (request: IncomingMessage) => Promise<RelayUser | null> | RelayUser | null
+
+export interface AuthOptions {
+  readonly origins: OriginPolicy
+  /** null: no tickets. */
+  readonly verifier: TicketVerifier | null
+  readonly used: UsedTickets
+  /** null: nobody but holders of tickets. */
+  readonly authenticate: Authenticate | null
+  /** Whether pages of an allowed origin need nothing. */
+  readonly open: boolean
+}
+
+/** Who a client is. */
+export interface Identity {
+  /** What the ticket or the application says; null for somebody nobody knows. */
+  readonly user: RelayUser | null
+  /** The ticket that must be used up before the client is let in; null where there is none. */
+  readonly ticket: Ticket | null
+}
+
+/** The application's hook may take this long. */
+const MOST_HOOK_MS = 10_000
+
+/** The `Origin` of a request; null where it has none. */
+export function originOf(request: IncomingMessage): string | null {
+  return request.headers.origin ?? null
+}
+
+/**
+ * Finds out who a client is, before anything is accepted or dialled.
+ *
+ * @throws {Refusal} 401, 403 or 503.
+ */
+export async function identify(
+  request: IncomingMessage,
+  route: Route,
+  options: AuthOptions,
+): Promise<Identity> {
+  const origin = originOf(request)
+  checkOrigin(origin, options.origins)
+  if (options.open && origin !== null) return { user: null, ticket: null }
+  const credential = credentialOf(request)
+  if (credential !== null && options.verifier !== null) {
+    const ticket = await options.verifier.verify(credential)
+    checkScope(ticket, route, origin)
+    if (await options.used.has(ticket.id)) throw used()
+    return { user: ticket, ticket }
+  }
+  const user = await askApplication(request, options.authenticate)
+  if (user === null) throw new Refusal(401, 'ticket_missing', 'A ticket is needed')
+  checkScope(user, route, origin)
+  return { user, ticket: null }
+}
+
+/**
+ * Uses a ticket up.
+ *
+ * @throws {Refusal} 401 where it was used before.
+ */
+export async function useTicket(ticket: Ticket, store: UsedTickets): Promise<void> {
+  if (!(await store.use(ticket.id, ticket.expiresAt))) throw used()
+}
+
+/** @throws {Refusal} 403 where pages of this origin may not use the relay. */
+export function checkOrigin(origin: string | null, policy: OriginPolicy): void {
+  if (!policy.allows(origin)) throw new Refusal(403, 'origin_forbidden', 'This origin is not allowed')
+}
+
+/**
+ * Asks the application's hook, for at most ten seconds.
+ *
+ * @throws {Refusal} 503 where the hook fails or does not answer.
+ */
+export async function askApplication(
+  request: IncomingMessage,
+  authenticate: Authenticate | null,
+): Promise<RelayUser | null> {
+  if (authenticate === null) return null
+  const timeout = Promise.withResolvers<never>()
+  const timer = setTimeout(() => timeout.reject(new Error('The hook did not answer')), MOST_HOOK_MS)
+  try {
+    return await Promise.race([authenticate(request), timeout.promise])
+  } catch (error) {
+    if (error instanceof Refusal) throw error // the application said it better
+    throw new Refusal(503, 'authentication_unavailable', 'The user cannot be checked at the moment', {
+      retryAfterSeconds: 5,
+    })
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** A user in logs and at the provider: always the same, and nobody's name. 64 characters. */
+export function hashUser(user: string): string {
+  return createHash('sha256').update(user).digest('hex')
+}
+
+/** The credential a client shows: header, subprotocol or query, in this order. */
+function credentialOf(request: IncomingMessage): string | null {
+  // Deepgram's own clients say `Token`.
+  const header = /^(?:bearer|token) +(\S+) *$/i.exec(request.headers.authorization ?? '')
+  if (header !== null) return header[1]!
+  const offered = protocolCredential(offeredProtocols(request))
+  if (offered !== null) return offered
+  const query = request.url?.split('?', 2)[1] ?? ''
+  return new URLSearchParams(query).get('token')
+}
+
+/** @throws {Refusal} Where the ticket is good, but not for this. */
+function checkScope(claims: RelayUser, route: Route, origin: string | null): void {
+  if (claims.origin !== undefined && claims.origin !== origin) {
+    throw new Refusal(403, 'origin_forbidden', 'The ticket is for another origin')
+  }
+  if (claims.provider !== undefined && claims.provider !== route.provider) {
+    throw new Refusal(403, 'provider_forbidden', `The ticket is not for ${providerTitle(route.provider)}`)
+  }
+  const { model } = claims
+  if (model !== undefined && !(route.models.length === 1 && route.models[0] === model)) {
+    throw new Refusal(403, 'model_forbidden', 'The ticket is for another model')
+  }
+}
+
+function providerTitle(provider: ProviderName): string {
+  return provider === 'openai' ? 'OpenAI' : 'Deepgram'
+}
+
+function used(): Refusal {
+  return new Refusal(401, 'ticket_used', 'The ticket was used before')
+}

@@ -1,0 +1,45 @@
+#!/usr/bin/env node
+import { pino } from 'pino'
+import { type Configuration, ConfigurationError, readConfiguration } from './config.ts'
+import { createRelay } from './relay.ts'
+
+/** Exit codes of `sysexits`: a program that starts relays can tell a wrong environment from a failure. */
+const EXIT = { configuration: 78, failure: 1 } as const
+
+function configure(): Configuration {
+  try {
+    return readConfiguration(process.env)
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error
+    console.error(error.message)
+    process.exit(EXIT.configuration)
+  }
+}
+
+/** Log lines go to standard output; a full disk there must not end sessions. */
+function logTo(level: string) {
+  const destination = pino.destination({ dest: 1, sync: false })
+  destination.on('error', () => {}) // there is nowhere left to say so
+  return pino({ level, base: null }, destination)
+}
+
+async function main(): Promise<void> {
+  const { host, port, drainSeconds, logLevel, relay: options } = configure()
+  const relay = createRelay({ ...options, logger: logTo(logLevel) })
+  const address = await relay.listen({ host, port })
+  console.log(`voicewire-relay listens on ${address}`)
+  const stop = () => {
+    if (relay.draining) process.exit(0)
+    relay.close({ drainSeconds }).then(
+      () => process.exit(0),
+      () => process.exit(EXIT.failure),
+    )
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+}
+
+main().catch((error: NodeJS.ErrnoException) => {
+  console.error(`Cannot start the relay: ${error.message}`)
+  process.exit(EXIT.failure)
+})

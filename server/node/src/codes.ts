@@ -1,0 +1,98 @@
+/**
+ * Why the relay said no, or ended a session. The same word is in the JSON of an HTTP answer and in the error
+ * message that comes before a close.
+ *
+ * | code | where | what happened |
+ * |---|---|---|
+ * | `bad_request` | 400 | The handshake or the body is not what the protocol allows |
+ * | `ticket_missing` | 401 | No ticket was shown, and there is no other way in |
+ * | `ticket_invalid` | 401 | The ticket is malformed, forged, or meant for somebody else |
+ * | `ticket_expired` | 401 | The ticket was good once |
+ * | `ticket_used` | 401 | The ticket has opened a session already |
+ * | `unauthenticated` | 401 | The application does not know the user |
+ * | `origin_forbidden` | 403 | The page's origin is not among the allowed ones, or not the ticket's |
+ * | `provider_forbidden` | 403 | The ticket is for another provider |
+ * | `model_forbidden` | 403 | The ticket is for another model |
+ * | `not_found` | 404 | No such path |
+ * | `method_not_allowed` | 405 | The path exists, the method does not |
+ * | `body_too_big` | 413 | The request's body is over its bound |
+ * | `unsupported_media_type` | 415 | The body is not JSON |
+ * | `upgrade_required` | 426 | Nothing stands in the way: ask again as a WebSocket |
+ * | `rate_limited` | 429 | Too many requests in the window |
+ * | `too_many_connections` | 429 | This address or this user holds as many sessions as it may |
+ * | `at_capacity` | 503 | The relay holds as many sessions as it may |
+ * | `draining` | 503, 1012 | The relay is being restarted: come back |
+ * | `provider_not_configured` | 503 | The relay has no key for this provider |
+ * | `authentication_unavailable` | 503 | The keys or the service that judge a client cannot be reached |
+ * | `protocol_error` | 1002, 1007 | The client's bytes are not what RFC 6455 allows |
+ * | `too_many_fragments` | 1008 | A message came in too many fragments |
+ * | `message_too_big` | 1009 | A message, or what came before the provider answered, is over its bound |
+ * | `slow_consumer` | 1013 | One side did not read for too long |
+ * | `inactivity_timeout` | 4408 | Nobody said anything for too long |
+ * | `session_expired` | 4408 | The session reached its greatest length |
+ * | `upstream_unauthorized` | 1011 | The provider refused the relay's key |
+ * | `upstream_rate_limited` | 1013 | The provider is at its limit for this account |
+ * | `upstream_refused` | 1011 | The provider refused the request, for instance for an unknown model |
+ * | `upstream_unavailable` | 1011 | The provider cannot be reached or is out of order |
+ * | `upstream_timeout` | 1011 | The provider did not answer in time |
+ * | `upstream_lost` | 1011 | The provider's connection broke |
+ * | `upstream_protocol_error` | 1011 | The provider's bytes are not what RFC 6455 allows |
+ */
+export type RelayCode =
+  | 'bad_request'
+  | 'ticket_missing'
+  | 'ticket_invalid'
+  | 'ticket_expired'
+  | 'ticket_used'
+  | 'unauthenticated'
+  | 'origin_forbidden'
+  | 'provider_forbidden'
+  | 'model_forbidden'
+  | 'not_found'
+  | 'method_not_allowed'
+  | 'body_too_big'
+  | 'unsupported_media_type'
+  | 'upgrade_required'
+  | 'rate_limited'
+  | 'too_many_connections'
+  | 'at_capacity'
+  | 'draining'
+  | 'provider_not_configured'
+  | 'authentication_unavailable'
+  | 'protocol_error'
+  | 'too_many_fragments'
+  | 'message_too_big'
+  | 'slow_consumer'
+  | 'inactivity_timeout'
+  | 'session_expired'
+  | 'upstream_unauthorized'
+  | 'upstream_rate_limited'
+  | 'upstream_refused'
+  | 'upstream_unavailable'
+  | 'upstream_timeout'
+  | 'upstream_lost'
+  | 'upstream_protocol_error'
+
+export interface RefusalOptions {
+  /** When asking again may help, in whole seconds from now; default null: it will not help. */
+  readonly retryAfterSeconds?: number | null
+  /** Headers that belong to the answer. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** A request that was turned away, with all that its HTTP answer needs. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  readonly status: number
+  readonly code: RelayCode
+  readonly retryAfterSeconds: number | null
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(status: number, code: RelayCode, message: string, options: RefusalOptions = {}) {
+    super(message)
+    this.status = status
+    this.code = code
+    this.retryAfterSeconds = options.retryAfterSeconds ?? null
+    this.headers = options.headers ?? {}
+  }
+}

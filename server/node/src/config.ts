@@ -1,0 +1,208 @@
+import { z } from 'zod'
+import type { RelayOptions } from './options.ts'
+import { isOrigin } from './origins.ts'
+import type { TicketOptions } from './tokens.ts'
+import { baseUrl } from './upstreams.ts'
+
+/** A relay that listens by itself, as the environment describes it. */
+export interface Configuration {
+  readonly host: string
+  readonly port: number
+  readonly drainSeconds: number
+  readonly logLevel: string
+  readonly relay: RelayOptions
+}
+
+/** The environment is wrong; the message is one line that names the variable and holds no secret. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError'
+}
+
+/** Never shown, not even when they are wrong. */
+const SECRETS = new Set(['OPENAI_API_KEY', 'DEEPGRAM_API_KEY', 'TICKET_SECRET'])
+const DAY_MS = 86_400_000
+
+const whole = (least: number, most: number, normal: number) =>
+  z
+    .string()
+    .refine((text) => /^\d{1,15}$/.test(text) && Number(text) >= least && Number(text) <= most, {
+      message: `a whole number from ${least} to ${most}`,
+    })
+    .transform(Number)
+    .default(normal)
+
+const choice = <const Values extends readonly string[]>(...values: Values) =>
+  z.enum(values, { error: () => `one of ${values.join(', ')}` })
+
+const socketUrl = z
+  .string()
+  .refine(isSocketUrl, { message: 'a URL such as wss://host or wss://host/path, without a query' })
+  .optional()
+
+const key = z
+  .string()
+  .regex(/^[\x21-\x7e]+$/, { message: 'a key of printable characters without spaces' })
+  .optional()
+
+const origins = z
+  .string({ error: () => 'a comma-separated list of origins such as https://example.com' })
+  .transform((text) => text.split(',').map((origin) => origin.trim()))
+  .refine((list) => list.every((origin) => origin === '*' || isOrigin(origin)), {
+    message: 'a comma-separated list of origins such as https://example.com, without paths',
+  })
+
+/** Every variable, what it must be, and its default. Durations are ms unless the name says seconds. */
+const schema = z.object({
+  NODE_ENV: z.string().optional(),
+  OPENAI_API_KEY: key,
+  DEEPGRAM_API_KEY: key,
+  OPENAI_API_URL: socketUrl,
+  DEEPGRAM_API_URL: socketUrl,
+  DEEPGRAM_AGENT_URL: socketUrl,
+  HOST: z.string().default('127.0.0.1'),
+  PORT: whole(0, 65_535, 8080),
+  RELAY_PREFIX: z
+    .string()
+    .regex(/^\/[^?#\s]*[^/?#\s]$/, { message: 'a path such as /voice' })
+    .optional(),
+  RELAY_OPEN: choice('false', 'true', 'force').default('false'),
+  ALLOWED_ORIGINS: origins,
+  TICKET_SECRET: z
+    .string()
+    .refine((text) => Buffer.byteLength(text) >= 32, { message: 'at least 32 bytes long' })
+    .optional(),
+  TICKET_JWKS_URL: z.string().refine(isHttpUrl, { message: 'an https: URL' }).optional(),
+  TICKET_ISSUER: z.string().optional(),
+  TICKET_AUDIENCE: z.string().optional(),
+  TICKET_CLOCK_TOLERANCE_SECONDS: whole(0, 120, 5),
+  MAX_CONNECTIONS: whole(0, 1_000_000, 1000),
+  MAX_CONNECTIONS_PER_IP: whole(0, 1_000_000, 50),
+  MAX_CONNECTIONS_PER_USER: whole(0, 1_000_000, 10),
+  HEARTBEAT_INTERVAL: whole(100, DAY_MS, 30_000),
+  INACTIVITY_TIMEOUT: whole(0, DAY_MS, 300_000),
+  MAX_SESSION_SECONDS: whole(0, 86_400, 3600),
+  DRAIN_SECONDS: whole(0, 86_400, 30),
+  TRUST_PROXY: whole(0, 10, 0),
+  VOICE_AGENT_RATE_LIMIT: whole(0, 1_000_000, 60),
+  VOICE_AGENT_TOKEN_DURATION: whole(1000, 3_600_000, 60_000),
+  LOG_LEVEL: choice('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
+})
+
+type Environment = z.infer<typeof schema>
+
+/**
+ * Reads a relay's configuration.
+ *
+ * @param env As `process.env`; an empty variable counts as missing.
+ * @throws {ConfigurationError} At the first variable that is missing or wrong.
+ */
+export function readConfiguration(env: Readonly<Record<string, string | undefined>>): Configuration {
+  const present = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
+  )
+  const result = schema.safeParse(present)
+  if (!result.success) {
+    const issue = result.error.issues[0]!
+    throw mustBe(String(issue.path[0]), issue.message, present)
+  }
+  checkTogether(result.data, present)
+  const { HOST: host, PORT: port, DRAIN_SECONDS: drainSeconds, LOG_LEVEL: logLevel } = result.data
+  return { host, port, drainSeconds, logLevel, relay: relayOptions(result.data) }
+}
+
+/** What only makes sense together. */
+function checkTogether(config: Environment, env: Readonly<Record<string, string | undefined>>): void {
+  const production = config.NODE_ENV === 'production'
+  if (config.OPENAI_API_KEY === undefined && config.DEEPGRAM_API_KEY === undefined) {
+    throw mustBe('OPENAI_API_KEY', 'given, or DEEPGRAM_API_KEY', env)
+  }
+  if (config.TICKET_SECRET !== undefined && config.TICKET_JWKS_URL !== undefined) {
+    throw mustBe('TICKET_JWKS_URL', 'left out where there is TICKET_SECRET', env)
+  }
+  const tickets = config.TICKET_SECRET !== undefined || config.TICKET_JWKS_URL !== undefined
+  if (!tickets && config.RELAY_OPEN === 'false') {
+    throw mustBe('TICKET_SECRET', 'given, or TICKET_JWKS_URL', env)
+  }
+  if (production && config.RELAY_OPEN === 'true')
+    throw mustBe('RELAY_OPEN', 'force or false in production', env)
+  if (production && config.ALLOWED_ORIGINS.includes('*')) {
+    throw mustBe('ALLOWED_ORIGINS', 'a list of named origins in production', env)
+  }
+}
+
+function relayOptions(config: Environment): RelayOptions {
+  const tickets = ticketOptions(config)
+  const { OPENAI_API_KEY: openaiKey, DEEPGRAM_API_KEY: deepgramKey, RELAY_PREFIX: prefix } = config
+  return {
+    ...(openaiKey !== undefined && { openai: given({ apiKey: openaiKey, url: config.OPENAI_API_URL }) }),
+    ...(deepgramKey !== undefined && {
+      deepgram: given({
+        apiKey: deepgramKey,
+        url: config.DEEPGRAM_API_URL,
+        agentUrl: config.DEEPGRAM_AGENT_URL,
+      }),
+    }),
+    ...(tickets !== null && { tickets }),
+    ...(prefix !== undefined && { prefix }),
+    allowedOrigins: config.ALLOWED_ORIGINS,
+    production: config.NODE_ENV === 'production',
+    open: config.RELAY_OPEN === 'force' ? 'force' : config.RELAY_OPEN === 'true',
+    trustedProxies: config.TRUST_PROXY,
+    tokenDurationMs: config.VOICE_AGENT_TOKEN_DURATION,
+    rateLimit: config.VOICE_AGENT_RATE_LIMIT,
+    maxConnections: config.MAX_CONNECTIONS,
+    maxConnectionsPerIp: config.MAX_CONNECTIONS_PER_IP,
+    maxConnectionsPerUser: config.MAX_CONNECTIONS_PER_USER,
+    heartbeatMs: config.HEARTBEAT_INTERVAL,
+    inactivityMs: config.INACTIVITY_TIMEOUT,
+    maxSessionSeconds: config.MAX_SESSION_SECONDS,
+  }
+}
+
+function ticketOptions(config: Environment): TicketOptions | null {
+  const { TICKET_SECRET: secret, TICKET_JWKS_URL: jwksUrl } = config
+  if (secret === undefined && jwksUrl === undefined) return null
+  const clockToleranceSeconds = config.TICKET_CLOCK_TOLERANCE_SECONDS
+  return given({
+    secret,
+    jwksUrl,
+    issuer: config.TICKET_ISSUER,
+    audience: config.TICKET_AUDIENCE,
+    clockToleranceSeconds,
+  })
+}
+
+/** Leaves out what is undefined. */
+function given<T extends object>(fields: T): { [Key in keyof T]: Exclude<T[Key], undefined> } {
+  const entries = Object.entries(fields).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(entries) as { [Key in keyof T]: Exclude<T[Key], undefined> }
+}
+
+function mustBe(
+  name: string,
+  what: string,
+  env: Readonly<Record<string, string | undefined>>,
+): ConfigurationError {
+  return new ConfigurationError(
+    `Cannot start the relay as ${name} must be ${what}: current value is ${shown(name, env)}`,
+  )
+}
+
+function shown(name: string, env: Readonly<Record<string, string | undefined>>): string {
+  const value = env[name]
+  if (value === undefined) return 'missing'
+  // A URL can carry a password.
+  return SECRETS.has(name) || name.endsWith('_URL') ? 'not shown' : JSON.stringify(value)
+}
+
+function isSocketUrl(url: string): boolean {
+  try {
+    return baseUrl(url) !== ''
+  } catch {
+    return false // what was wrong is said once, by the schema
+  }
+}
+
+function isHttpUrl(url: string): boolean {
+  return URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)
+}

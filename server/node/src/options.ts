@@ -1,0 +1,150 @@
+import { env } from 'node:process'
+import type { Logger } from 'pino'
+import type { Authenticate } from './auth.ts'
+import type { TicketOptions, UsedTickets } from './tokens.ts'
+
+/** What a relay is made of. Times end in their unit; 0 switches a limit off where it says so. */
+export interface RelayOptions {
+  /** Without it, `/v1/realtime` answers 503. */
+  readonly openai?: OpenAIOptions
+  /** Without it, Deepgram's paths answer 503. */
+  readonly deepgram?: DeepgramOptions
+  /** Exact origins such as `https://example.com`; `*` for all of them, outside production. */
+  readonly allowedOrigins: readonly string[]
+  /** How tickets are checked, and with a `secret` also issued. */
+  readonly tickets?: TicketOptions
+  /** Asks the application who sent a request: for the token endpoint, and for upgrades without a ticket. */
+  readonly authenticate?: Authenticate
+  /**
+   * Lets pages of an allowed origin in without a ticket, at your cost. Refused in production unless `'force'`.
+   * Default false.
+   */
+  readonly open?: boolean | 'force'
+  /** Default: whether `NODE_ENV` is `production`. */
+  readonly production?: boolean
+  /** Where the relay is mounted, such as `/voice`; default ''. */
+  readonly prefix?: string
+  /** How many proxies of yours are in front and append to `X-Forwarded-For`; default 0. */
+  readonly trustedProxies?: number
+  /** How long a ticket is good, in ms: 1,000…3,600,000; default 60,000. */
+  readonly tokenDurationMs?: number
+  /** Which tickets were used; default in memory, for one process. */
+  readonly usedTickets?: UsedTickets
+  /** Requests for tickets, and separately upgrades, per address and minute; default 60, 0: no limit. */
+  readonly rateLimit?: number
+  /** Default 1,000; 0: no limit. */
+  readonly maxConnections?: number
+  /** Default 50; 0: no limit. */
+  readonly maxConnectionsPerIp?: number
+  /** Default 10; 0: no limit. */
+  readonly maxConnectionsPerUser?: number
+  /** Between two pings on each leg, in ms; default 30,000. */
+  readonly heartbeatMs?: number
+  /** Without speech or messages, in ms; default 300,000; 0: no limit. */
+  readonly inactivityMs?: number
+  /** Default 3,600; 0: no limit. A ticket may only shorten it. */
+  readonly maxSessionSeconds?: number
+  /** The provider's handshake, in ms; default 10,000. */
+  readonly connectTimeoutMs?: number
+  /** How long a side may refuse to read, in ms; default 15,000. */
+  readonly stallMs?: number
+  /** One message over all its fragments; default 16 MiB. */
+  readonly maxMessageBytes?: number
+  /** In one message; default 131,072. */
+  readonly maxFragments?: number
+  /** From the client before the provider has answered; default 1 MiB. */
+  readonly maxEarlyBytes?: number
+  /** Default: JSON lines to standard output. */
+  readonly logger?: RelayLogger
+}
+
+export interface OpenAIOptions {
+  readonly apiKey: string
+  /** `wss:` or `ws:`, with or without the API's own path; default `wss://api.openai.com`. */
+  readonly url?: string
+}
+
+export interface DeepgramOptions {
+  readonly apiKey: string
+  /** For speech to text; default `wss://api.deepgram.com`. */
+  readonly url?: string
+  /** For the Voice Agent; default `wss://agent.deepgram.com`. */
+  readonly agentUrl?: string
+}
+
+/** What the relay needs of a logger; pino is one. */
+export type RelayLogger = Pick<Logger, 'info' | 'warn'>
+
+type Defaulted =
+  | 'open'
+  | 'production'
+  | 'prefix'
+  | 'trustedProxies'
+  | 'tokenDurationMs'
+  | 'rateLimit'
+  | 'maxConnections'
+  | 'maxConnectionsPerIp'
+  | 'maxConnectionsPerUser'
+  | 'heartbeatMs'
+  | 'inactivityMs'
+  | 'maxSessionSeconds'
+  | 'connectTimeoutMs'
+  | 'stallMs'
+  | 'maxMessageBytes'
+  | 'maxFragments'
+  | 'maxEarlyBytes'
+
+/** Options with every default in its place. */
+export type ResolvedOptions = RelayOptions & Required<Pick<RelayOptions, Defaulted>>
+
+/**
+ * Fills in the defaults and refuses what would be unsafe.
+ *
+ * @throws {TypeError} Where nobody could get in, or everybody could in production.
+ */
+export function resolveOptions(options: RelayOptions): ResolvedOptions {
+  const resolved = {
+    open: false,
+    production: env['NODE_ENV'] === 'production',
+    prefix: '',
+    trustedProxies: 0,
+    tokenDurationMs: 60_000,
+    rateLimit: 60,
+    maxConnections: 1000,
+    maxConnectionsPerIp: 50,
+    maxConnectionsPerUser: 10,
+    heartbeatMs: 30_000,
+    inactivityMs: 300_000,
+    maxSessionSeconds: 3600,
+    connectTimeoutMs: 10_000,
+    stallMs: 15_000,
+    maxMessageBytes: 16 * 1024 * 1024,
+    maxFragments: 131_072,
+    maxEarlyBytes: 1024 * 1024,
+    ...options,
+  }
+  checkSafety(resolved)
+  return resolved
+}
+
+function checkSafety({
+  open,
+  production,
+  allowedOrigins,
+  prefix,
+  tickets,
+  authenticate,
+}: ResolvedOptions): void {
+  if (production && open === true) {
+    throw new TypeError('Cannot be open in production as open must be "force" there: current value is true')
+  }
+  if (production && allowedOrigins.includes('*')) {
+    throw new TypeError('Cannot allow all origins in production as each must be named: current value is *')
+  }
+  if (open === false && tickets === undefined && authenticate === undefined) {
+    throw new TypeError('Cannot let anybody in as one of tickets, authenticate and open must be given')
+  }
+  if (prefix !== '' && !/^\/.*[^/]$/.test(prefix)) {
+    throw new TypeError(`Cannot mount the relay as prefix must be like /voice: current value is ${prefix}`)
+  }
+}

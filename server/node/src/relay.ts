@@ -1,0 +1,305 @@
+import { randomUUID } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { pino } from 'pino'
+import { type Admission, Admissions } from './admission.ts'
+import { type AuthOptions, hashUser, type Identity, originOf } from './auth.ts'
+import { Refusal } from './codes.ts'
+import { type EndpointOptions, findEndpoint } from './endpoints.ts'
+import { type Answer, commonHeaders, refusalAnswer, writeAnswer, writeRefusedUpgrade } from './http.ts'
+import { SlidingWindow } from './limits.ts'
+import { type RelayLogger, type RelayOptions, type ResolvedOptions, resolveOptions } from './options.ts'
+import { type OriginPolicy, originPolicy } from './origins.ts'
+import { acceptValue, selectProtocol } from './relay/handshake.ts'
+import { findRoute, parseTarget, type Route } from './relay/routes.ts'
+import { Session, type SessionSummary } from './relay/session.ts'
+import { TimerWheel } from './relay/timer-wheel.ts'
+import { answerTokenRequest } from './token-endpoint.ts'
+import { MemoryUsedTickets, TicketVerifier } from './tokens.ts'
+import { Upstreams } from './upstreams.ts'
+
+const WINDOW_MS = 60_000
+/** Limits on the handshake itself, against clients that send it a byte at a time. */
+const SERVER_LIMITS = {
+  headersTimeout: 10_000,
+  requestTimeout: 15_000,
+  connectionsCheckingInterval: 1000,
+  maxHeaderSize: 16 * 1024,
+} as const
+
+/** Where a relay of its own listens. */
+export interface ListenOptions {
+  /** Default `127.0.0.1`. */
+  readonly host?: string
+  /** Default 0: any free port. */
+  readonly port?: number
+}
+
+/**
+ * Makes a relay. Nothing listens and nothing is dialled until it is mounted or told to listen.
+ *
+ * @throws {TypeError} Where the options are wrong or unsafe.
+ */
+export function createRelay(options: RelayOptions): Relay {
+  return new Relay(options)
+}
+
+/**
+ * Stands between clients and providers: lets in whom it knows, dials the provider with the key that nobody
+ * else sees, and passes messages on. It can be mounted into any server of `node:http`, or listen by itself.
+ */
+export class Relay {
+  readonly #options: ResolvedOptions
+  readonly #origins: OriginPolicy
+  readonly #upstreams: Upstreams
+  readonly #admissions: Admissions
+  readonly #endpoints: EndpointOptions
+  readonly #tokenRequests: SlidingWindow
+  readonly #wheel = new TimerWheel()
+  readonly #sessions = new Set<Session>()
+  readonly #log: RelayLogger
+  #server: Server | null = null
+  #whenEmpty: (() => void)[] = []
+
+  constructor(options: RelayOptions) {
+    this.#options = resolveOptions(options)
+    const { tickets, allowedOrigins, prefix, rateLimit } = this.#options
+    this.#log = options.logger ?? pino()
+    this.#origins = originPolicy(allowedOrigins)
+    this.#upstreams = new Upstreams(options)
+    this.#admissions = new Admissions(this.#options, this.#authOptions(), this.#upstreams)
+    this.#tokenRequests = new SlidingWindow({ windowMs: WINDOW_MS, maxRequests: rateLimit })
+    const issue = tickets?.secret === undefined ? null : (request: IncomingMessage) => this.#issue(request)
+    this.#endpoints = { prefix, admissions: this.#admissions, issue }
+    if (this.#options.open === false) return
+    this.#log.warn('THE RELAY IS OPEN: any page of an allowed origin spends your credit')
+  }
+
+  /** How many sessions there are, those still dialling or closing included. */
+  get sessions(): number {
+    return this.#sessions.size
+  }
+
+  /** Whether no new sessions are let in, as the relay is being closed. */
+  get draining(): boolean {
+    return this.#admissions.draining
+  }
+
+  /**
+   * Mounts the relay into a server: its paths are answered here, all others by whoever listened before.
+   *
+   * @returns A function that takes the relay out again; sessions stay.
+   */
+  attach(server: Server): () => void {
+    const before = server.listeners('request') as RequestListener[]
+    const onRequest = (request: IncomingMessage, response: ServerResponse) => {
+      if (this.handleRequest(request, response)) return
+      if (before.length === 0) this.#answer(request, response, refusalAnswer(notFound()))
+      for (const listener of before) listener.call(server, request, response)
+    }
+    const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      if (this.handleUpgrade(request, socket, head)) return
+      if (server.listenerCount('upgrade') === 1) this.#refuseUpgrade(request, socket, notFound())
+    }
+    server.removeAllListeners('request')
+    server.on('request', onRequest)
+    server.on('upgrade', onUpgrade)
+    return () => {
+      server.off('request', onRequest)
+      server.off('upgrade', onUpgrade)
+      for (const listener of before) server.on('request', listener)
+    }
+  }
+
+  /**
+   * Answers an ordinary request, if its path is the relay's.
+   *
+   * @returns Whether it is.
+   */
+  handleRequest(request: IncomingMessage, response: ServerResponse): boolean {
+    const answer = findEndpoint(request, this.#endpoints)
+    if (answer === null) return false
+    answer().then(
+      (given) => this.#answer(request, response, given),
+      (error: unknown) => this.#answer(request, response, this.#answerError(error)),
+    )
+    return true
+  }
+
+  /**
+   * Takes over an upgrade, if its path is the relay's.
+   *
+   * @param socket As the event `upgrade` of `node:http` has it.
+   * @param head What the client sent right behind its handshake.
+   * @returns Whether it is; otherwise the socket is untouched.
+   */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    const route = this.#findRoute(request)
+    if (route === null) return false
+    socket.on('error', () => {}) // a client may leave at any moment; 'close' says so too
+    this.#admissions.admit(request, route).then(
+      (admission) => this.#accept(request, socket as Socket, head, admission),
+      (error: unknown) => this.#refuseUpgrade(request, socket, error),
+    )
+    return true
+  }
+
+  /**
+   * Listens by itself.
+   *
+   * @returns The address, such as `http://127.0.0.1:8080`.
+   */
+  async listen({ host = '127.0.0.1', port = 0 }: ListenOptions = {}): Promise<string> {
+    const server = createServer(SERVER_LIMITS)
+    this.#server = server
+    this.attach(server)
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    server.once('error', reject)
+    server.listen(port, host, resolve)
+    await promise
+    server.off('error', reject)
+    const { address, family, port: actual } = server.address() as AddressInfo
+    return `http://${family === 'IPv6' ? `[${address}]` : address}:${actual}`
+  }
+
+  /**
+   * Lets nobody in any more, warns those who are here, gives them time to finish, closes the rest with 1012,
+   * and resolves when all connections are gone. A second call with less time shortens the first one's.
+   */
+  async close({ drainSeconds = 0 }: { readonly drainSeconds?: number } = {}): Promise<void> {
+    if (!this.draining) this.#log.info({ sessions: this.sessions }, 'draining')
+    this.#admissions.draining = true
+    this.#server?.close()
+    this.#server?.closeIdleConnections()
+    const message = `The relay restarts within ${drainSeconds} seconds`
+    if (drainSeconds > 0) for (const session of this.#sessions) session.warn('draining', message)
+    const timer = this.#wheel.schedule(drainSeconds * 1000, () => this.#endAll())
+    await this.#empty()
+    timer.cancel()
+    this.#server?.closeAllConnections()
+  }
+
+  #authOptions(): AuthOptions {
+    const { tickets, usedTickets, authenticate, open } = this.#options
+    return {
+      origins: this.#origins,
+      verifier: tickets === undefined ? null : new TicketVerifier(tickets),
+      used: usedTickets ?? new MemoryUsedTickets(),
+      authenticate: authenticate ?? null,
+      open: open !== false,
+    }
+  }
+
+  #endAll(): void {
+    for (const session of this.#sessions) session.end('draining', 1012, 'The relay restarts')
+  }
+
+  #empty(): Promise<void> {
+    if (this.#sessions.size === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#whenEmpty.push(resolve))
+  }
+
+  #findRoute(request: IncomingMessage): Route | null {
+    const target = parseTarget(request.url ?? '')
+    return target === null ? null : findRoute(target, this.#options.prefix)
+  }
+
+  async #issue(request: IncomingMessage): Promise<Answer> {
+    const { tickets, tokenDurationMs: durationMs, production } = this.#options
+    const answer = await answerTokenRequest(request, {
+      tickets: tickets!,
+      durationMs,
+      production,
+      origins: this.#origins,
+      authenticate: this.#options.authenticate ?? null,
+      limit: this.#tokenRequests,
+      addressOf: (asking) => this.#admissions.addressOf(asking),
+    })
+    this.#log.info({ origin: originOf(request) }, 'ticket issued')
+    return answer
+  }
+
+  #accept(request: IncomingMessage, socket: Socket, head: Buffer, admission: Admission): void {
+    if (socket.destroyed || !socket.writable) {
+      admission.release()
+      return
+    }
+    if (this.draining) {
+      admission.release()
+      this.#refuseUpgrade(request, socket, new Refusal(503, 'draining', 'The relay restarts'))
+      return
+    }
+    const protocol = selectProtocol(admission.offered)
+    const accept = acceptValue(request.headers['sec-websocket-key'] ?? '')
+    socket.write(
+      'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+        `Sec-WebSocket-Accept: ${accept}\r\n` +
+        (protocol === null ? '\r\n' : `Sec-WebSocket-Protocol: ${protocol}\r\n\r\n`),
+    )
+    this.#startSession(socket, head, admission, originOf(request))
+  }
+
+  #startSession(socket: Socket, head: Buffer, admission: Admission, origin: string | null): void {
+    const { route, identity, offered, release } = admission
+    const user = identity.user?.user ?? null
+    const fields = { id: randomUUID(), user: user && hashUser(user).slice(0, 16), path: route.path, origin }
+    const session = new Session(socket, {
+      route,
+      upstream: this.#upstreams.request(route, offered, user),
+      limits: this.#options,
+      maxSessionMs: this.#maxSessionMs(identity),
+      wheel: this.#wheel,
+      onEnd: (summary) => {
+        release()
+        this.#ended(session, fields, summary)
+      },
+    })
+    this.#sessions.add(session)
+    this.#log.info(fields, 'session started')
+    session.start(head)
+  }
+
+  #maxSessionMs(identity: Identity): number {
+    const limits = [this.#options.maxSessionSeconds, identity.user?.maxSeconds ?? 0]
+    const seconds = Math.min(...limits.filter((limit) => limit > 0))
+    return Number.isFinite(seconds) ? seconds * 1000 : 0
+  }
+
+  #ended(session: Session, fields: object, summary: SessionSummary): void {
+    this.#sessions.delete(session)
+    this.#log.info({ ...fields, ...summary }, 'session ended')
+    if (this.#sessions.size > 0) return
+    for (const resolve of this.#whenEmpty.splice(0)) resolve()
+  }
+
+  #refuseUpgrade(request: IncomingMessage, socket: Duplex, error: unknown): void {
+    const answer = this.#answerError(error)
+    writeRefusedUpgrade(socket, answer, commonHeaders(request, this.#origins))
+    const path = this.#findRoute(request)?.path ?? null
+    const code = error instanceof Refusal ? error.code : null
+    this.#log.info({ path, origin: originOf(request), status: answer.status, code }, 'upgrade refused')
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+    writeAnswer(response, answer, commonHeaders(request, this.#origins))
+  }
+
+  #answerError(error: unknown): Answer {
+    if (error instanceof Refusal) return refusalAnswer(error)
+    // Only the name: a message could hold what must not be logged.
+    this.#log.warn({ error: error instanceof Error ? error.name : typeof error }, 'request failed')
+    const refusal = new Refusal(
+      503,
+      'authentication_unavailable',
+      'The request cannot be judged at the moment',
+    )
+    return refusalAnswer(refusal)
+  }
+}
+
+type RequestListener = (request: IncomingMessage, response: ServerResponse) => void
+
+function notFound(): Refusal {
+  return new Refusal(404, 'not_found', 'There is nothing at this path')
+}

@@ -1,0 +1,28 @@
+/** More pieces than this are joined: a thousand one-byte pieces cost a hundred times their bytes. */
+const MOST_PIECES = 64
+
+/** Bytes that wait for their turn, in order. */
+export class ByteQueue {
+  #pieces: Buffer[] = []
+  #bytes = 0
+
+  /** How many bytes wait. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Appends a piece, which the queue then owns. */
+  push(piece: Buffer): void {
+    this.#pieces.push(piece)
+    this.#bytes += piece.length
+    if (this.#pieces.length > MOST_PIECES) this.#pieces = [Buffer.concat(this.#pieces)]
+  }
+
+  /** Empties the queue; the pieces come in the order in which they went in. */
+  take(): Buffer[] {
+    const pieces = this.#pieces
+    this.#pieces = []
+    this.#bytes = 0
+    return pieces
+  }
+}

@@ -1,0 +1,82 @@
+import type { Socket } from 'node:net'
+import type { Close } from './close-codes.ts'
+import { encodeClose, encodeMessage, OPCODE } from './wire.ts'
+
+/** A source is paused while its sink has more than this to write, and resumed when all of it is written. */
+const MOST_BUFFERED_BYTES = 128 * 1024
+
+/**
+ * One of a session's two connections: the socket, what the relay itself says on it, and how its close stands.
+ * It does not know what passes through.
+ */
+export class Leg {
+  readonly socket: Socket
+  /** Whether what goes out must be masked: true towards a server. */
+  readonly #masked: boolean
+  /** Whether anything came since this was last set to false. */
+  heard = true
+  /** All bytes that came. */
+  bytesIn = 0
+  /** Since when it is not read because the other leg is clogged, in ms of `performance.now()`; null while it is. */
+  pausedAt: number | null = null
+  /** The payload of a pong that could not be sent yet. */
+  pong: Buffer | null = null
+  /** What the peer closed with; null while it has not. */
+  received: Close | null = null
+  /** What the relay closed with; null while it has not. */
+  sent: Close | null = null
+
+  constructor(socket: Socket, masked: boolean) {
+    this.socket = socket
+    this.#masked = masked
+    // A mounted server may have set a time-out of its own; the heartbeat is the session's.
+    socket.setTimeout(0)
+    socket.setNoDelay(true)
+  }
+
+  /** Whether more waits to be written than may. */
+  get clogged(): boolean {
+    // Without `writableNeedDrain` no 'drain' would come, and the source would stay paused.
+    return this.socket.writableNeedDrain && this.socket.writableLength > MOST_BUFFERED_BYTES
+  }
+
+  /** Passes bytes on as they are. */
+  write(bytes: Buffer): void {
+    if (this.socket.writable) this.socket.write(bytes)
+  }
+
+  sendText(text: string): void {
+    this.write(encodeMessage(OPCODE.text, Buffer.from(text), this.#masked))
+  }
+
+  sendPing(): void {
+    this.write(encodeMessage(OPCODE.ping, Buffer.alloc(0), this.#masked))
+  }
+
+  sendPong(payload: Buffer): void {
+    this.write(encodeMessage(OPCODE.pong, payload, this.#masked))
+  }
+
+  /** Sends a close, once; nothing may be written after it. */
+  sendClose(close: Close): void {
+    if (this.sent !== null) return
+    this.sent = close
+    this.write(encodeClose(close, this.#masked))
+  }
+
+  pause(): void {
+    this.pausedAt ??= performance.now()
+    this.socket.pause()
+  }
+
+  resume(): void {
+    this.pausedAt = null
+    this.heard = true // while it was not read, it could not be heard
+    this.socket.resume()
+  }
+
+  /** Ends the connection when both sides have closed. */
+  endIfClosed(): void {
+    if (this.sent !== null && this.received !== null) this.socket.end()
+  }
+}
