@@ -1,0 +1,14 @@
+export { Conversation, type ConversationOptions } from './internal/conversation.ts'
+export type { Strings } from './internal/localization.ts'
+export {
+  type Context,
+  ContextRequestEvent,
+  conversationContext,
+  sessionContext,
+} from './internal/session-context.ts'
+export { VoiceAgent, type VoiceAgentEventMap } from './voice-agent.ts'
+export { VoiceMeter } from './voice-meter.ts'
+export { VoiceMuteButton } from './voice-mute-button.ts'
+export { VoiceStartButton } from './voice-start-button.ts'
+export { VoiceStatus } from './voice-status.ts'
+export { VoiceTranscript } from './voice-transcript.ts'

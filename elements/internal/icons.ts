@@ -1,0 +1,13 @@
+import { html, type TemplateResult } from 'lit'
+
+const CAPSULE = 'M12 3a3 3 0 0 0-3 3v5a3 3 0 0 0 6 0V6a3 3 0 0 0-3-3Z'
+const STAND = 'M5.5 11a6.5 6.5 0 0 0 13 0M12 17.5V21'
+
+function icon(path: string, fill = 'none'): TemplateResult {
+  return html`<svg part="icon" viewBox="0 0 24 24" aria-hidden="true"><path d=${path} fill=${fill} /></svg>`
+}
+
+export const microphone = icon(CAPSULE + STAND)
+export const microphoneOff = icon(`${CAPSULE}${STAND}M4 4l16 16`)
+export const voice = icon('M4 10v4M8 6v12M12 9v6M16 5v14M20 10v4')
+export const stop = icon('M7 7h10v10H7Z', 'currentColor')

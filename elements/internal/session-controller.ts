@@ -1,0 +1,66 @@
+import type { ReactiveController, ReactiveElement } from 'lit'
+import type { VoiceSession } from '../../src/index.ts'
+import { Conversation } from './conversation.ts'
+import { type Context, ContextRequestEvent, conversationContext } from './session-context.ts'
+
+/**
+ * Keeps an element up to date with a conversation: that of the agent around it, found anew whenever the
+ * element is connected or an agent appears, or that of a session set by hand.
+ */
+export class SessionController implements ReactiveController {
+  readonly #host: ReactiveElement
+  #found: Conversation | null = null
+  #given: Conversation | null = null
+  #unsubscribe: (() => void) | null = null
+
+  constructor(host: ReactiveElement) {
+    this.#host = host
+    host.addController(this)
+  }
+
+  /** Null while the element is in no agent and has no session of its own. */
+  get conversation(): Conversation | null {
+    return this.#given ?? this.#found
+  }
+
+  /** Null returns to the session of the agent around the element. */
+  use(session: VoiceSession | null): void {
+    if (session === (this.#given?.session ?? null)) return
+    if (this.#given) this.#given.session = null
+    this.#given = session ? new Conversation() : null
+    if (this.#given) this.#given.session = session
+    this.#watch()
+  }
+
+  hostConnected(): void {
+    this.#host.ownerDocument.addEventListener('context-provider', this.#onprovider)
+    this.#request()
+  }
+
+  hostDisconnected(): void {
+    this.#host.ownerDocument.removeEventListener('context-provider', this.#onprovider)
+    this.#found = null
+    this.#unsubscribe?.()
+  }
+
+  #onprovider = (event: Event): void => {
+    const { context } = event as Event & { context?: Context<unknown> }
+    if (context === conversationContext) this.#request()
+  }
+
+  #request(): void {
+    this.#found = null
+    this.#host.dispatchEvent(
+      new ContextRequestEvent(conversationContext, (conversation) => {
+        this.#found = conversation
+      }),
+    )
+    this.#watch()
+  }
+
+  #watch(): void {
+    this.#unsubscribe?.()
+    this.#unsubscribe = this.conversation?.subscribe(() => this.#host.requestUpdate()) ?? null
+    this.#host.requestUpdate()
+  }
+}

@@ -1,0 +1,89 @@
+import { css } from 'lit'
+
+/**
+ * What every element starts from. Page rules can reach a host, never the `.root` inside, so that is where
+ * inherited properties end; what a page is meant to change goes through the custom properties that
+ * `<voice-agent>` lists. Light or dark follows the `color-scheme` in force where the element stands.
+ */
+export const base = css`
+  :host {
+    display: block;
+  }
+  :host([hidden]) {
+    display: none;
+  }
+  .root {
+    all: initial;
+    color-scheme: inherit;
+    visibility: inherit;
+    --accent: var(--voicewire-accent, light-dark(#3654d9, #a5b8ff));
+    --on-accent: var(--voicewire-on-accent, light-dark(#fff, #10162f));
+    --surface: var(--voicewire-surface, light-dark(#fff, #191b22));
+    --text: var(--voicewire-text, light-dark(#1a1c23, #eceef4));
+    --secondary: var(--voicewire-secondary-text, light-dark(#5a6072, #a3a9ba));
+    --border: var(--voicewire-border, light-dark(#e6e8ef, #2e313c));
+    --danger: var(--voicewire-danger, light-dark(#b3261e, #ffb4ab));
+    --success: var(--voicewire-success, light-dark(#1a7f4b, #6fdba3));
+    position: relative;
+    display: block;
+    box-sizing: border-box;
+    color: var(--text);
+    font: var(--voicewire-font-size, medium) / 1.5 var(--voicewire-font, system-ui, sans-serif);
+    -webkit-font-smoothing: antialiased;
+  }
+  .unseen {
+    position: absolute;
+    inline-size: 1px;
+    block-size: 1px;
+    overflow: hidden;
+    clip-path: inset(50%);
+    white-space: nowrap;
+  }
+  :focus-visible {
+    outline: 2px solid var(--accent);
+    outline-offset: 2px;
+  }
+  @media (prefers-reduced-motion: reduce) {
+    * {
+      animation: none !important;
+      transition: none !important;
+    }
+  }
+`
+
+/** What the buttons have in common, on top of {@link base}. */
+export const button = css`
+  :host {
+    display: inline-block;
+  }
+  .root {
+    display: inline-flex;
+    align-items: center;
+    justify-content: center;
+    gap: 0.5em;
+    inline-size: 100%;
+    min-block-size: 2.875em;
+    padding: 0 1.25em;
+    border: 1px solid transparent;
+    border-radius: 999px;
+    cursor: pointer;
+    font-weight: 600;
+    text-align: center;
+    user-select: none;
+    -webkit-tap-highlight-color: transparent;
+    transition: background-color 0.15s, color 0.15s, border-color 0.15s;
+  }
+  .root:disabled {
+    cursor: default;
+    opacity: 0.55;
+  }
+  svg {
+    flex: none;
+    inline-size: 1.25em;
+    block-size: 1.25em;
+    stroke: currentColor;
+    stroke-width: 2;
+    stroke-linecap: round;
+    stroke-linejoin: round;
+  }
+`

@@ -1,0 +1,62 @@
+import { expect } from 'chai'
+import type { VoiceAgent } from '../../elements/index.ts'
+import { answer, deep, deepAll, open, SCRIPTED, settled } from './fixture.ts'
+
+type Page = Window & typeof globalThis
+
+/** A page of its own that allows nothing but what comes from its origin, and what it forbade so far. */
+async function strictPage(): Promise<{ page: Page; violations: string[] }> {
+  const embed = document.createElement('iframe')
+  embed.srcdoc =
+    '<!doctype html><meta http-equiv="Content-Security-Policy" content="default-src \'self\'"><title>Strict</title>'
+  const loaded = new Promise((resolve) => embed.addEventListener('load', resolve, { once: true }))
+  document.body.append(embed)
+  await loaded
+  const page = embed.contentWindow as Page
+  const violations: string[] = []
+  page.document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
+    violations.push(`${violatedDirective} ${blockedURI}`),
+  )
+  return { page, violations }
+}
+
+async function load(page: Page, source: string): Promise<void> {
+  const script = Object.assign(page.document.createElement('script'), { type: 'module', src: source })
+  const loaded = new Promise((resolve, reject) => {
+    script.addEventListener('load', resolve)
+    script.addEventListener('error', reject)
+  })
+  page.document.head.append(script)
+  await loaded
+}
+
+describe('<voice-agent> under Content-Security-Policy: default-src "self"', () => {
+  it('is whole: styles, meter, transcript, failures', async () => {
+    const { page, violations } = await strictPage()
+    await load(page, new URL('../../elements/index.ts', import.meta.url).href)
+    const agent = page.document.createElement('voice-agent') as VoiceAgent
+    page.document.body.append(agent)
+    await agent.start().catch(() => {})
+    agent.getToken = () => 'token'
+    agent.sessionOptions = SCRIPTED
+    const socket = await open({ start: () => agent.start() })
+    answer(socket, 'a1', 'Hello')
+    await settled(agent)
+    const bar = deepAll(agent, '[part=bar]')[14]
+    expect(bar?.style.transform).to.match(/^scaleY/)
+    expect(page.getComputedStyle(deep(agent, '[part=panel]')).borderRadius).to.equal('20px')
+    expect(page.getComputedStyle(deep(agent, '[part~=entry]')).alignSelf).to.equal('flex-start')
+    await agent.stop()
+    expect(violations).to.deep.equal([])
+  })
+
+  it('is a test that can fail: an inline style is forbidden there', async () => {
+    const { page, violations } = await strictPage()
+    const told = new Promise((resolve) =>
+      page.document.addEventListener('securitypolicyviolation', resolve, { once: true }),
+    )
+    page.document.body.innerHTML = '<p style="color: red"></p>'
+    await told
+    expect(violations).to.deep.equal(['style-src-attr inline'])
+  })
+})

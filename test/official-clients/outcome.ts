@@ -1,0 +1,14 @@
+import assert from 'node:assert/strict'
+import type { Outcome } from './conversations.ts'
+
+/** What every client must have brought home. */
+export function assertConversation(outcome: Outcome): void {
+  assert.match(outcome.userTranscript, /^\(1\.\d seconds of speech\)$/)
+  assert.match(outcome.agentTranscript, /^I heard you speak for 1\.\d seconds\. \w/)
+  assert.ok(outcome.agentMs > 2000 && outcome.agentMs < 8000, `${outcome.agentMs} ms`)
+  assert.ok(outcome.agentLoudness > 0.03, `loudness ${outcome.agentLoudness}`)
+  assert.deepEqual(outcome.toolArguments, { city: 'Oslo' })
+  assert.match(outcome.toolAnswer, /sunny and 21 degrees/)
+  assert.equal(outcome.interruption, 'cancelled: turn_detected')
+  assert.deepEqual(outcome.errors, [])
+}
