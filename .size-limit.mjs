@@ -24,7 +24,7 @@ export default [
   entry('voicewire/audio', 'dist/audio.js', '3 kB'),
   entry('dist/voice-agent.js, the one file for a script tag', 'dist/voice-agent.js', '30 kB'),
   entry('worklets/capture.js, loaded by the microphone', 'dist/worklets/capture.js', '2 kB'),
-  entry('worklets/playback.js, loaded by the speaker', 'dist/worklets/playback.js', '3 kB'),
+  entry('worklets/playback.js, loaded by the speaker', 'dist/worklets/playback.js', '3.5 kB'),
   entry(
     'chunks/worklets-inlined.js, loaded only in place of those two',
     'dist/chunks/worklets-inlined.js',

@@ -1,5 +1,4 @@
 import { css, html, nothing, type TemplateResult } from 'lit'
-import { repeat } from 'lit/directives/repeat.js'
 import type { TranscriptEntry } from '../src/index.ts'
 import { define } from './internal/define.ts'
 import { SessionElement } from './internal/session-element.ts'
@@ -102,12 +101,7 @@ export class VoiceTranscript extends SessionElement {
       @scroll=${this.#onscroll}
     >
       ${entries.length ? nothing : html`<p class="empty" part="empty">${words.empty}</p>`}
-      ${repeat(
-        entries,
-        // A completed entry is a new node: that is what a screen reader is told of.
-        (entry) => `${entry.id} ${this.#isComplete(entry)}`,
-        (entry) => this.#entry(entry),
-      )}
+      ${entries.map((entry) => this.#entry(entry))}
     </div>`
   }
 
@@ -132,19 +126,16 @@ export class VoiceTranscript extends SessionElement {
     return entry.final && !(spoken && entry.role === 'assistant')
   }
 
+  /** A completed entry has a template of its own, so it is a new node: that is what a screen reader is told of. */
   #entry(entry: TranscriptEntry): TemplateResult {
     const { words } = this
     const { role, text, interrupted } = entry
-    const complete = this.#isComplete(entry)
-    return html`<p
-      class="entry ${role} ${text ? '' : 'waiting'}"
-      part="entry ${role}"
-      aria-hidden=${complete ? nothing : 'true'}
-    >
-      <span class="speaker" part="speaker">${words[role]}</span>
+    const content = html`<span class="speaker" part="speaker">${words[role]}</span>
       <span class="text" part="text" dir="auto">${text || '…'}</span>
-      ${interrupted ? html`<span class="interrupted" part="interrupted">${words.interrupted}</span>` : nothing}
-    </p>`
+      ${interrupted ? html`<span class="interrupted" part="interrupted">${words.interrupted}</span>` : nothing}`
+    return this.#isComplete(entry)
+      ? html`<p class="entry ${role}" part="entry ${role}">${content}</p>`
+      : html`<p class="entry ${role} ${text ? '' : 'waiting'}" part="entry ${role}" aria-hidden="true">${content}</p>`
   }
 }
 

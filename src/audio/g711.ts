@@ -5,48 +5,56 @@
  * @see https://www.itu.int/rec/T-REC-G.711
  * @see https://www.itu.int/rec/T-REC-G.191
  */
-interface Law {
-  readonly compress: (sample: number) => number
-  readonly expand: (code: number) => number
-  /** By sample & 0xffff, and by code; made at the first use. */
-  codes?: Uint8Array
-  samples?: Int16Array
-}
 
-const mulaw: Law = { compress: compressMulaw, expand: expandMulaw }
-const alaw: Law = { compress: compressAlaw, expand: expandAlaw }
+/** One table for each direction, made at its first use; apart, so that who decodes does not carry the encoder. */
+let mulawCodes: Uint8Array | undefined
+let alawCodes: Uint8Array | undefined
+let mulawSamples: Int16Array | undefined
+let alawSamples: Int16Array | undefined
 
 /** @returns One byte of μ-law for each 16-bit sample. */
 export function encodeMulaw(input: Int16Array): Uint8Array<ArrayBuffer> {
-  return encode(input, mulaw)
+  mulawCodes ??= codesOf(compressMulaw)
+  return encode(input, mulawCodes)
 }
 
 /** @returns One 16-bit sample, in −32,124…32,124, for each byte of μ-law. */
 export function decodeMulaw(input: Uint8Array): Int16Array<ArrayBuffer> {
-  return decode(input, mulaw)
+  mulawSamples ??= samplesOf(expandMulaw)
+  return decode(input, mulawSamples)
 }
 
 /** @returns One byte of A-law for each 16-bit sample. */
 export function encodeAlaw(input: Int16Array): Uint8Array<ArrayBuffer> {
-  return encode(input, alaw)
+  alawCodes ??= codesOf(compressAlaw)
+  return encode(input, alawCodes)
 }
 
 /** @returns One 16-bit sample, in −32,256…32,256, for each byte of A-law. */
 export function decodeAlaw(input: Uint8Array): Int16Array<ArrayBuffer> {
-  return decode(input, alaw)
+  alawSamples ??= samplesOf(expandAlaw)
+  return decode(input, alawSamples)
 }
 
-function encode(input: Int16Array, law: Law): Uint8Array<ArrayBuffer> {
-  law.codes ??= Uint8Array.from({ length: 65536 }, (_, i) => law.compress((i << 16) >> 16))
+/** @returns The code of every sample, by its 16 bits. */
+function codesOf(compress: (sample: number) => number): Uint8Array {
+  return Uint8Array.from({ length: 65536 }, (_, i) => compress((i << 16) >> 16))
+}
+
+/** @returns The sample of every code. */
+function samplesOf(expand: (code: number) => number): Int16Array {
+  return Int16Array.from({ length: 256 }, (_, i) => expand(i))
+}
+
+function encode(input: Int16Array, codes: Uint8Array): Uint8Array<ArrayBuffer> {
   const output = new Uint8Array(input.length)
-  for (let i = 0; i < input.length; i++) output[i] = law.codes[input[i]! & 0xffff]!
+  for (let i = 0; i < input.length; i++) output[i] = codes[input[i]! & 0xffff]!
   return output
 }
 
-function decode(input: Uint8Array, law: Law): Int16Array<ArrayBuffer> {
-  law.samples ??= Int16Array.from({ length: 256 }, (_, i) => law.expand(i))
+function decode(input: Uint8Array, samples: Int16Array): Int16Array<ArrayBuffer> {
   const output = new Int16Array(input.length)
-  for (let i = 0; i < input.length; i++) output[i] = law.samples[input[i]!]!
+  for (let i = 0; i < input.length; i++) output[i] = samples[input[i]!]!
   return output
 }
 

@@ -11,6 +11,7 @@ export interface HeardItem {
 
 /** Lengths in samples at the stream's rate. */
 interface Item {
+  /** With the half of a sample whose other byte is to come. */
   received: number
   rendered: number
   ended: boolean
@@ -29,10 +30,10 @@ export class HeardItems {
 
   /** Whether nothing is left to be rendered. */
   get drained(): boolean {
-    return [...this.#items.values()].every(({ ended, rendered, received }) => ended && rendered >= received)
+    return [...this.#items.values()].every((item) => item.ended && item.rendered >= whole(item))
   }
 
-  /** Adds samples to an item; the items before it are complete. */
+  /** Adds samples, whole or half, to an item; the items before it are complete. */
   receive(itemId: string, length: number): void {
     const item = this.#items.get(itemId) ?? { received: 0, rendered: 0, ended: false }
     for (const other of this.#items.values()) other.ended = true
@@ -78,17 +79,21 @@ export class HeardItems {
     return [...this.#items].map(([itemId, item]) => ({
       itemId,
       heardMs: toMs(this.#heard(item, latency)),
-      receivedMs: toMs(item.received),
+      receivedMs: toMs(whole(item)),
     }))
   }
 
   #isHeard(item: Item, latency: number): boolean {
-    return item.ended && this.#heard(item, latency) === item.received
+    return item.ended && this.#heard(item, latency) === whole(item)
   }
 
   /** Silence since the last sample has let that much of the latency go by. */
-  #heard({ rendered, received }: Item, latency: number): number {
+  #heard(item: Item, latency: number): number {
     const lag = Math.max(0, latency - this.#silentSeconds) * this.#sampleRate
-    return Math.min(received, Math.max(0, rendered - lag))
+    return Math.min(whole(item), Math.max(0, item.rendered - lag))
   }
+}
+
+function whole({ received }: Item): number {
+  return Math.floor(received)
 }

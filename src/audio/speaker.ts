@@ -1,7 +1,6 @@
 import type { VoiceError } from '../errors.ts'
 import { workletFailed } from './audio-error.ts'
-import type { AudioFormat } from './audio-format.ts'
-import { ChunkDecoder } from './chunk-decoder.ts'
+import { type AudioFormat, bytesPerSample } from './audio-format.ts'
 import { type HeardItem, HeardItems } from './heard-items.ts'
 import { loadWorklet } from './load-worklet.ts'
 import type {
@@ -52,7 +51,6 @@ export interface SpeakerOptions {
 export class Speaker {
   readonly #options: SpeakerOptions
   readonly #gain: GainNode
-  readonly #decoder: ChunkDecoder
   readonly #clears = new Map<number, (progress: PlaybackProgress | null) => void>()
   #node: AudioWorkletNode | null = null
   #opening: Promise<void> | null = null
@@ -73,7 +71,6 @@ export class Speaker {
       throw new RangeError(`Cannot play as prebufferMs must be in 0…60: current value is ${prebufferMs}`)
     }
     this.#options = options
-    this.#decoder = new ChunkDecoder(format.encoding)
     this.#items = new HeardItems(format.sampleRate)
     this.#gain = context.createGain()
     this.#gain.connect(context.destination)
@@ -139,12 +136,12 @@ export class Speaker {
    */
   play(itemId: string, data: Uint8Array<ArrayBuffer>): void {
     if (!this.#node) return
-    const samples = this.#decoder.decode(itemId, data)
-    if (samples.length === 0) return
+    if (data.length === 0) return
     clearTimeout(this.#drainTimer)
     this.#playing = true
-    this.#items.receive(itemId, samples.length)
-    this.#send({ type: 'play', itemId, samples: samples.buffer }, [samples.buffer])
+    this.#items.receive(itemId, data.length / bytesPerSample(this.#options.format.encoding))
+    const { buffer } = data.slice()
+    this.#send({ type: 'play', itemId, data: buffer }, [buffer])
   }
 
   /** Notes that no more sound follows for an item; without it the speaker waits for more. */
@@ -161,7 +158,6 @@ export class Speaker {
   async clear(): Promise<HeardItem[]> {
     const items = this.#items
     this.#items = new HeardItems(this.#options.format.sampleRate)
-    this.#decoder.reset()
     this.#stop()
     const progress = await this.#cut()
     if (progress) items.update(progress)
@@ -187,7 +183,7 @@ export class Speaker {
     this.#node = new AudioWorkletNode(context, 'voicewire-playback', {
       numberOfInputs: 0,
       outputChannelCount: [1],
-      processorOptions: { sampleRate: format.sampleRate, prebufferMs } satisfies PlaybackOptions,
+      processorOptions: { ...format, prebufferMs } satisfies PlaybackOptions,
     })
     this.#node.port.onmessage = ({ data }: MessageEvent<PlaybackMessage>) => this.#receive(data)
     this.#node.onprocessorerror = (cause) => onerror?.(workletFailed(cause))

@@ -1,3 +1,5 @@
+import type { AudioFormat } from './audio-format.ts'
+
 /** What the capture worklet is told when it is made. */
 export interface CaptureOptions {
   /** The rate of the chunks to deliver, in Hz. */
@@ -16,18 +18,16 @@ export interface CloseCommand {
   readonly type: 'close'
 }
 
-/** What the playback worklet is told when it is made. */
-export interface PlaybackOptions {
-  /** The rate of the samples that will be sent to it, in Hz. */
-  readonly sampleRate: number
+/** What the playback worklet is told when it is made: the format of what it will be sent, and how patient to be. */
+export interface PlaybackOptions extends AudioFormat {
   /** How late a chunk may come, in ms. */
   readonly prebufferMs: number
 }
 
 /** To the playback worklet. */
 export type PlaybackCommand =
-  /** Play these 16-bit samples, transferred, after all the others. */
-  | { readonly type: 'play'; readonly itemId: string; readonly samples: ArrayBuffer }
+  /** Play these bytes, transferred and cut anywhere, after all the others. */
+  | { readonly type: 'play'; readonly itemId: string; readonly data: ArrayBuffer }
   /** No more sound follows for this item. */
   | { readonly type: 'end'; readonly itemId: string }
   /** Fade out and drop everything; `id` comes back with the answer. */

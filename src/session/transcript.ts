@@ -36,14 +36,22 @@ export class Transcript {
     const index = this.#entries.findIndex((entry) => entry.id === key)
     const old = this.#entries[index]
     if (!old) {
-      const entry = { id: key, role, text: text ?? delta, final, interrupted: false, startedAt: this.#now() }
+      const interrupted = this.#interrupted.has(key)
+      const entry = {
+        id: key,
+        role,
+        text: text ?? delta,
+        final: final || interrupted,
+        interrupted,
+        startedAt: this.#now(),
+      }
       this.#entries = this.#entries.toSpliced(this.#position(afterId), 0, entry)
       return entry
     }
     // What was cut off stays as it was: text that comes later was never heard.
-    const next = old.interrupted ? old.text : (text ?? old.text + delta)
-    if (next === old.text && final === old.final) return null
-    return this.#replace(index, { ...old, text: next, final: final || old.final })
+    const next = { text: old.interrupted ? old.text : (text ?? old.text + delta), final: final || old.final }
+    if (next.text === old.text && next.final === old.final) return null
+    return this.#replace(index, { ...old, ...next })
   }
 
   /** @returns The entry of an item that was cut off, or null where it has none yet. */

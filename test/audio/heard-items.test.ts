@@ -82,4 +82,12 @@ describe('HeardItems', () => {
     expect(heard.end('a')).to.equal(true)
     expect(heard.end('b')).to.equal(false)
   })
+
+  it('receive() counts half a sample once its other half has come', () => {
+    const items = new HeardItems(1000)
+    items.receive('a', 1.5)
+    expect(items.unheard(0)).to.deep.equal([{ itemId: 'a', heardMs: 0, receivedMs: 1 }])
+    items.receive('a', 0.5)
+    expect(items.unheard(0)).to.deep.equal([{ itemId: 'a', heardMs: 0, receivedMs: 2 }])
+  })
 })

@@ -15,14 +15,14 @@ async function offline({ sampleRate = 48_000, seconds = 1, prebufferMs = 0 } = {
   const node = new AudioWorkletNode(context, 'voicewire-playback', {
     numberOfInputs: 0,
     outputChannelCount: [1],
-    processorOptions: { sampleRate: STREAM_RATE, prebufferMs },
+    processorOptions: { encoding: 'pcm16', sampleRate: STREAM_RATE, prebufferMs },
   })
   node.connect(context.destination)
   const messages: PlaybackMessage[] = []
   node.port.addEventListener('message', ({ data }) => messages.push(data))
   const send = (command: PlaybackCommand) => node.port.postMessage(command)
   const play = (itemId: string, samples: Int16Array<ArrayBuffer>) =>
-    send({ type: 'play', itemId, samples: samples.slice().buffer })
+    send({ type: 'play', itemId, data: samples.slice().buffer })
   const at = (time: number, action: () => void) =>
     context.suspend(time).then(async () => {
       action()

@@ -1,13 +1,16 @@
+import { ChunkDecoder } from '../chunk-decoder.ts'
 import { PlaybackQueue } from '../playback-queue.ts'
 import type { PlaybackCommand, PlaybackOptions } from '../worklet-messages.ts'
 
 /** Plays what it is sent, and tells how much of it was rendered. */
 class PlaybackProcessor extends AudioWorkletProcessor {
+  readonly #decoder: ChunkDecoder
   readonly #queue: PlaybackQueue
   #closed = false
 
   constructor({ processorOptions }: { processorOptions: PlaybackOptions }) {
     super()
+    this.#decoder = new ChunkDecoder(processorOptions.encoding)
     this.#queue = new PlaybackQueue({
       inputRate: processorOptions.sampleRate,
       outputRate: sampleRate,
@@ -26,18 +29,24 @@ class PlaybackProcessor extends AudioWorkletProcessor {
   #obey(command: PlaybackCommand): void {
     switch (command.type) {
       case 'play':
-        this.#queue.play(command.itemId, new Int16Array(command.samples))
+        this.#play(command.itemId, new Uint8Array(command.data))
         break
       case 'end':
         this.#queue.end(command.itemId)
         break
       case 'clear':
+        this.#decoder.reset()
         this.#queue.clear(command.id)
         break
       case 'close':
         this.#closed = true
         this.port.close()
     }
+  }
+
+  #play(itemId: string, data: Uint8Array): void {
+    const samples = this.#decoder.decode(itemId, data)
+    if (samples.length > 0) this.#queue.play(itemId, samples)
   }
 }
 
