@@ -8,7 +8,12 @@ const WORKLETS = ['capture', 'playback']
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 const compile = () => esbuild({ target: 'es2022', tsconfig: false })
 const minify = (options = {}) =>
-  terser({ module: true, ecma: 2022, compress: { passes: 3, keep_fargs: false, pure_getters: true, hoist_props: true }, ...options })
+  terser({
+    module: true,
+    ecma: 2022,
+    compress: { passes: 3, keep_fargs: false, pure_getters: true, hoist_props: true },
+    ...options,
+  })
 const resolve = () => nodeResolve({ browser: true, extensions: ['.ts', '.js', '.mjs'] })
 
 /** Each worklet is one file without imports: what a CSP that allows only the page's own origin can load. */
@@ -79,7 +84,7 @@ const modules = {
     workletSource(FROM_FILES),
     inlinedWorklets(),
     resolve(),
-    minifyTemplateLiterals(),
+    minifyTemplateLiterals({ include: ['elements/**'] }),
     compile(),
     minify({ format: { comments: false } }),
   ],
@@ -116,7 +121,7 @@ const single = {
   plugins: [
     workletSource(FROM_ITSELF),
     resolve(),
-    minifyTemplateLiterals(),
+    minifyTemplateLiterals({ include: ['elements/**'] }),
     compile(),
     {
       // The file is for a script tag: what it defines are elements, not exports.

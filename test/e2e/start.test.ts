@@ -83,7 +83,7 @@ for (const path of ['/core.html', '/composed.html']) {
   test(`npm start: ${path} opens and talks without an error or warning`, { timeout: 90_000 }, async () => {
     const { page, problems } = await open(path)
     assert.deepEqual(await audit(page), [])
-    await page.getByRole('button', { name: /start/i }).click()
+    await page.getByRole('button', { name: /^(start|talk)$/i }).click()
     await page
       .getByText(/listening|speaking|thinking/i)
       .first()
