@@ -10,6 +10,7 @@ import type {
   SessionContext,
   WireData,
 } from './provider.ts'
+import { relayError } from './relay-errors.ts'
 
 export interface DeepgramAgentOptions {
   /** The language model: a model of OpenAI by name, or a whole `think` block. Default `gpt-4o-mini`. */
@@ -247,13 +248,19 @@ export class DeepgramAgent implements Provider {
 function deepgramError(event: JsonObject): ProviderEvent {
   const code = stringField(event, 'code')
   const description = stringField(event, 'description') || 'The provider reported an error'
-  return {
-    type: 'error',
-    fatal: true,
-    error: new VoiceError(CODES[code] ?? 'provider-error', code ? `${description} (${code})` : description, {
-      phase: 'session',
-      retryable: RETRYABLE.has(code),
-      cause: event,
-    }),
-  }
+  return (
+    relayError(code, description) ?? {
+      type: 'error',
+      fatal: true,
+      error: new VoiceError(
+        CODES[code] ?? 'provider-error',
+        code ? `${description} (${code})` : description,
+        {
+          phase: 'session',
+          retryable: RETRYABLE.has(code),
+          cause: event,
+        },
+      ),
+    }
+  )
 }

@@ -12,6 +12,7 @@ import type {
   SessionContext,
   WireData,
 } from './provider.ts'
+import { relayError } from './relay-errors.ts'
 
 export interface OpenAIRealtimeOptions {
   /** Default `gpt-realtime-2.1`. */
@@ -243,7 +244,10 @@ export class OpenAIRealtime implements Provider {
 
   *#failed(error: JsonObject): Iterable<ProviderEvent> {
     const code = stringField(error, 'code')
-    if (code === 'conversation_already_has_active_response') {
+    const fromRelay = relayError(code, stringField(error, 'message'))
+    if (fromRelay) {
+      yield fromRelay
+    } else if (code === 'conversation_already_has_active_response') {
       // The server's own voice detection was faster; ours follows when that answer is done.
       this.#creating = false
       this.#queuedCreate ??= {}

@@ -6,6 +6,7 @@ import type { EmulatorConnection } from '../../server/emulator/src/index.ts'
 import { chromiumOptions, SPEECH_FILE } from '../support/chromium.mjs'
 import { median, readWav, referenceResample, windowCorrelations } from '../support/signal.ts'
 import { type Stack, startStack } from '../support/stack.ts'
+import { watchedPage } from '../support/watched-page.ts'
 
 interface Entry {
   readonly role: 'user' | 'assistant'
@@ -76,12 +77,7 @@ async function startByClick(
   provider: 'openai' | 'deepgram',
   options: object,
 ): Promise<{ page: Page; problems: string[] }> {
-  const page = await browser.newPage()
-  const problems: string[] = []
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) problems.push(message.text())
-  })
-  page.on('pageerror', (error) => problems.push(error.message))
+  const { page, problems } = await watchedPage(browser)
   await page.goto(`${stack.url}/session.html`)
   await page.waitForSelector('html[data-ready]', { state: 'attached' })
   await page.evaluate(

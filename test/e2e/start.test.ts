@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test'
 import { type Browser, chromium, type Page } from 'playwright'
 import { chromiumOptions } from '../support/chromium.mjs'
 import { npmStart, type Started } from '../support/npm-start.ts'
+import { type WatchedPage, watchedPage } from '../support/watched-page.ts'
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
@@ -23,19 +24,10 @@ after(async () => {
 })
 
 /** Opens a page of the demo, noting all that a user would find in the console. */
-async function open(path: string): Promise<{ page: Page; problems: string[] }> {
-  const page = await browser.newPage()
-  const problems: string[] = []
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) problems.push(message.text())
-  })
-  page.on('pageerror', (error) => problems.push(error.message))
-  page.on('requestfailed', (request) => problems.push(`${request.url()} failed`))
-  page.on('response', (response) => {
-    if (response.status() >= 400) problems.push(`${response.url()} answered ${response.status()}`)
-  })
-  await page.goto(new URL(path, started.url).href)
-  return { page, problems }
+async function open(path: string): Promise<WatchedPage> {
+  const watched = await watchedPage(browser)
+  await watched.page.goto(new URL(path, started.url).href)
+  return watched
 }
 
 /** Runs axe in the page over the debugging protocol, which the page's own policy does not hold back. */

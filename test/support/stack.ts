@@ -23,20 +23,26 @@ function pageFile(path: string): string {
   return join(folder, normalize(path))
 }
 
-function servePage(request: IncomingMessage, response: ServerResponse, csp: string): void {
-  const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+function respond(
+  response: ServerResponse,
+  { pathname, body, csp }: { pathname: string; body: string | Buffer; csp: string },
+): void {
+  const type = TYPES[extname(pathname)] ?? 'application/octet-stream'
+  response.writeHead(200, {
+    'content-type': type,
+    'content-security-policy': csp,
+    'cache-control': 'no-store',
+  })
+  response.end(body)
+}
+
+function servePage(pathname: string, response: ServerResponse, csp: string): void {
   try {
     const body =
       pathname === '/capture-tapped.js'
         ? `${readFileSync(pageFile('/capture-tap.js'), 'utf8')}\n${readFileSync(pageFile('/dist/worklets/capture.js'), 'utf8')}`
         : readFileSync(pageFile(pathname))
-    const type = TYPES[extname(pathname)] ?? 'application/octet-stream'
-    response.writeHead(200, {
-      'content-type': type,
-      'content-security-policy': csp,
-      'cache-control': 'no-store',
-    })
-    response.end(body)
+    respond(response, { pathname, body, csp })
   } catch {
     // A browser asks for what the test does not have, such as a favicon.
     response.writeHead(404).end()
@@ -49,16 +55,28 @@ export interface Stack {
   readonly url: string
   readonly emulator: Emulator
   readonly relay: Relay
+  /** The paths of all files that were asked for. */
+  readonly requests: readonly string[]
   close(): Promise<void>
 }
 
 export interface StackOptions {
   readonly emulator?: EmulatorOptions
+  /** The pages' Content-Security-Policy; default: a strict one. */
   readonly csp?: string
+  /** Further files by path; their names say what they are. */
+  readonly files?: Readonly<Record<string, string>>
+  /** Paths of files that are not there. */
+  readonly missing?: RegExp
 }
 
 /** Starts everything that a conversation needs; the keys and the secret are made for this one stack. */
-export async function startStack({ emulator: options = {}, csp }: StackOptions = {}): Promise<Stack> {
+export async function startStack({
+  emulator: options = {},
+  csp,
+  missing,
+  files = {},
+}: StackOptions = {}): Promise<Stack> {
   const openaiKey = `sk-${randomBytes(24).toString('hex')}`
   const deepgramKey = randomBytes(20).toString('hex')
   const emulator = await createEmulator({
@@ -68,7 +86,15 @@ export async function startStack({ emulator: options = {}, csp }: StackOptions =
   })
   const upstream = emulator.url.replace(/^http/, 'ws')
   const policy = csp ?? "default-src 'self'; img-src 'self' data:; connect-src 'self' ws:"
-  const server = createServer((request, response) => servePage(request, response, policy))
+  const requests: string[] = []
+  const server = createServer((request: IncomingMessage, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+    requests.push(pathname)
+    const own = files[pathname]
+    if (own !== undefined) respond(response, { pathname, body: own, csp: policy })
+    else if (missing?.test(pathname)) response.writeHead(404).end()
+    else servePage(pathname, response, policy)
+  })
   const origin = await listen(server)
   const relay = createRelay({
     openai: { apiKey: openaiKey, url: upstream },
@@ -83,6 +109,7 @@ export async function startStack({ emulator: options = {}, csp }: StackOptions =
     url: origin,
     emulator,
     relay,
+    requests,
     async close() {
       await relay.close()
       server.closeAllConnections()

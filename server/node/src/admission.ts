@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { type AuthOptions, type Identity, identify, useTicket } from './auth.ts'
+import { type AuthOptions, type Identity, identify, originOf, pageOrigin, useTicket } from './auth.ts'
 import { Refusal } from './codes.ts'
 import { ConnectionLimits, checkRate, clientAddress, SlidingWindow } from './limits.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -48,7 +48,7 @@ export class Admissions {
   async admit(request: IncomingMessage, route: Route): Promise<Admission> {
     checkHandshake(request)
     checkRate(this.#upgrades.take(this.addressOf(request)))
-    const admission = await this.#consider(request, route)
+    const admission = await this.#consider(request, originOf(request), route)
     const { ticket } = admission.identity
     try {
       if (ticket !== null) await useTicket(ticket, this.#auth.used)
@@ -66,7 +66,8 @@ export class Admissions {
    */
   async preview(request: IncomingMessage, route: Route): Promise<never> {
     checkRate(this.#upgrades.peek(this.addressOf(request)))
-    const admission = await this.#consider(request, route)
+    const origin = pageOrigin(request, this.#auth.origins)
+    const admission = await this.#consider(request, origin, route)
     admission.release()
     throw new Refusal(426, 'upgrade_required', 'Nothing stands in the way: ask again as a WebSocket')
   }
@@ -86,10 +87,10 @@ export class Admissions {
     return clientAddress(request.socket.remoteAddress ?? '', header, this.#options.trustedProxies)
   }
 
-  async #consider(request: IncomingMessage, route: Route): Promise<Admission> {
+  async #consider(request: IncomingMessage, origin: string | null, route: Route): Promise<Admission> {
     const offered = offeredProtocols(request)
     this.checkCapacity()
-    const identity = await identify(request, route, this.#auth)
+    const identity = await identify(request, origin, route, this.#auth)
     this.#upstreams.check(route)
     const release = this.#hold(this.addressOf(request), identity.user?.user ?? null)
     return { route, identity, offered, release }

@@ -29,7 +29,7 @@
  * | `message_too_big` | 1009 | A message, or what came before the provider answered, is over its bound |
  * | `slow_consumer` | 1013 | One side did not read for too long |
  * | `inactivity_timeout` | 4408 | Nobody said anything for too long |
- * | `session_expired` | 4408 | The session reached its greatest length |
+ * | `session_limit` | 4408 | The session reached its greatest length |
  * | `upstream_unauthorized` | 1011 | The provider refused the relay's key |
  * | `upstream_rate_limited` | 1013 | The provider is at its limit for this account |
  * | `upstream_refused` | 1011 | The provider refused the request, for instance for an unknown model |
@@ -64,7 +64,7 @@ export type RelayCode =
   | 'message_too_big'
   | 'slow_consumer'
   | 'inactivity_timeout'
-  | 'session_expired'
+  | 'session_limit'
   | 'upstream_unauthorized'
   | 'upstream_rate_limited'
   | 'upstream_refused'

@@ -4,6 +4,8 @@ export interface OriginPolicy {
   allows(origin: string | null): boolean
   /** Whether an answer to this `Origin` may be read there. */
   mayRead(origin: string | null): origin is string
+  /** The named origin that is served on a host, as in `Host`; null where there is none. */
+  onHost(host: string): string | null
 }
 
 /**
@@ -25,6 +27,7 @@ export function originPolicy(allowed: readonly string[]): OriginPolicy {
   return {
     allows: (origin) => origin === null || known(origin),
     mayRead: (origin): origin is string => origin !== null && known(origin),
+    onHost: (host) => [...origins].find((origin) => new URL(origin).host === host) ?? null,
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, get } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { exportJWK, type JWTPayload, SignJWT } from 'jose'
@@ -78,6 +78,23 @@ test('Relay lets a ticket in wherever a client can put it', async (t) => {
   }
   const alone = `access_token.${await ticket()}`
   assert.equal((await connect(t, `${url}/v1/listen`, { protocols: [alone] })).socket.protocol, alone)
+})
+
+test('Relay answers a GET from a page of its own origin, which has no Origin, as that page’s upgrade', async (t) => {
+  const { url, authorization } = await setUp(t)
+  const headers = await authorization({ origin: ORIGIN })
+  const ask = (more: Record<string, string>) =>
+    new Promise<number>((resolve, reject) => {
+      const request = get(`${url}/v1/realtime`, { headers: { ...headers, ...more } }, (response) => {
+        response.resume()
+        resolve(response.statusCode ?? 0)
+      })
+      request.on('error', reject)
+    })
+  const { host } = new URL(ORIGIN)
+  assert.equal(await ask({ host, 'sec-fetch-site': 'same-origin' }), 426)
+  assert.equal(await ask({ host, 'sec-fetch-site': 'cross-site' }), 403)
+  assert.equal(await ask({ host: 'elsewhere.example', 'sec-fetch-site': 'same-origin' }), 403)
 })
 
 test('Relay answers GET as it would the upgrade, and 426 where nothing stands in the way', async (t) => {

@@ -452,14 +452,14 @@ test('Relay warns before a session reaches its greatest length, and a ticket may
   const client = await connect(t, `${setup.url}/v1/realtime`, { headers })
   const provider = await setup.upstream.accept()
   const { warning } = await client.nextOfType('relay.warning')
-  assert.equal(warning.code, 'session_expired')
-  await assertEnds(client, 'session_expired', 4408)
+  assert.equal(warning.code, 'session_limit')
+  await assertEnds(client, 'session_limit', 4408)
   assert.equal((await provider.closed).code, 1001)
   const agent = await connect(t, `${setup.url}/v1/agent/converse`, {
     headers: await setup.authorization({ maxSeconds: 1 }),
   })
-  assert.equal((await agent.nextOfType('Warning')).code, 'session_expired')
-  assert.equal((await agent.nextOfType('Error')).code, 'session_expired')
+  assert.equal((await agent.nextOfType('Warning')).code, 'session_limit')
+  assert.equal((await agent.nextOfType('Error')).code, 'session_limit')
 })
 
 test('Relay keeps a warning back until the provider’s message is whole', async (t) => {

@@ -56,12 +56,12 @@ async function record(context, stream) {
   context.createMediaStreamSource(stream).connect(node).connect(context.destination)
 }
 
-function create({ provider, options = {}, relay = '/' }) {
+function create({ provider, options = {}, relay = '/', ticket }) {
   const tokens = new TokenClient({ url: '/api/voice-agent/token' })
   session = new VoiceSession({
     provider: new PROVIDERS[provider](options),
     proxyEndpoint: relay,
-    getToken: (context) => tokens.get(context),
+    getToken: (given) => ticket ?? tokens.get(given),
     microphone: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
     workletUrls: { capture: 'capture-tapped.js' },
   })

@@ -36,7 +36,7 @@ function errorType(code: RelayCode): string {
     case 'too_many_fragments':
     case 'message_too_big':
     case 'inactivity_timeout':
-    case 'session_expired':
+    case 'session_limit':
       return 'invalid_request_error'
     case 'upstream_rate_limited':
       return 'rate_limit_error'

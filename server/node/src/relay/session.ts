@@ -106,8 +106,8 @@ export class Session {
       {
         beat: () => this.#beat(),
         idle: () => this.end('inactivity_timeout', 4408, 'Nothing was said for too long'),
-        warn: (seconds) => this.warn('session_expired', `The session ends in ${seconds} seconds`),
-        expire: () => this.end('session_expired', 4408, 'The session reached its greatest length'),
+        warn: (seconds) => this.warn('session_limit', `The session ends in ${seconds} seconds`),
+        expire: () => this.end('session_limit', 4408, 'The session reached its greatest length'),
       },
     )
   }

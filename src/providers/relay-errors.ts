@@ -1,0 +1,38 @@
+import { VoiceError, type VoiceErrorCode } from '../errors.ts'
+import type { ProviderEvent } from './provider.ts'
+
+const LOST = 'connection-lost'
+
+/** With what a relay ends a session for reasons of its own, in the shape of the provider's error message. */
+const CODES: Readonly<Record<string, VoiceErrorCode>> = {
+  draining: LOST,
+  slow_consumer: LOST,
+  upstream_lost: LOST,
+  upstream_timeout: LOST,
+  upstream_unavailable: LOST,
+  upstream_rate_limited: 'rate-limited',
+  upstream_unauthorized: 'unauthorized',
+  upstream_refused: 'provider-error',
+  upstream_protocol_error: 'provider-error',
+  inactivity_timeout: 'session-expired',
+  session_limit: 'session-expired',
+  message_too_big: 'protocol-error',
+  protocol_error: 'protocol-error',
+  too_many_fragments: 'protocol-error',
+}
+
+/**
+ * @param code Of an error message.
+ * @returns What it means where it is a relay's; null where it is the provider's own. A lost line is worth a
+ *   new one; what the relay's operator decided, such as the length of a session, is not.
+ */
+export function relayError(code: string, message: string): ProviderEvent | null {
+  const known = CODES[code]
+  if (!known) return null
+  const error = new VoiceError(known, message, {
+    phase: 'session',
+    retryable: known === LOST || known === 'rate-limited',
+    ...(known === 'unauthorized' && { hint: "Check the provider's key at the relay" }),
+  })
+  return { type: 'error', fatal: true, error }
+}

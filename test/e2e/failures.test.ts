@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Browser, chromium, type Page } from 'playwright'
+import type { Emulator, EmulatorConnection } from '../../server/emulator/src/index.ts'
+import { chromiumOptions } from '../support/chromium.mjs'
+import { type Stack, startStack } from '../support/stack.ts'
+
+interface Status {
+  readonly state: string
+  readonly states: readonly string[]
+  readonly errors: readonly string[]
+  readonly transcript: readonly { readonly id: string; readonly text: string; readonly final: boolean }[]
+}
+
+let stack: Stack
+let browser: Browser
+
+before(async () => {
+  browser = await chromium.launch(chromiumOptions())
+  stack = await startStack({ emulator: { pace: { thinkMs: 0 } } })
+})
+after(async () => {
+  await browser.close()
+  await stack.close()
+})
+
+const status = (page: Page): Promise<Status> => page.evaluate('page.status()')
+
+async function until(page: Page, condition: (status: Status) => boolean): Promise<Status> {
+  for (;;) {
+    const now = await status(page)
+    if (condition(now)) return now
+    await delay(50)
+  }
+}
+
+async function openPage(): Promise<Page> {
+  const page = await browser.newPage()
+  await page.goto(`${stack.url}/session.html`)
+  await page.waitForSelector('html[data-ready]', { state: 'attached' })
+  return page
+}
+
+/** @returns What `start` was rejected with, or null. */
+const start = (page: Page, config: object): Promise<string | null> =>
+  page.evaluate(async (given) => {
+    const { page: driver } = globalThis as unknown as { page: { start(config: object): Promise<void> } }
+    try {
+      await driver.start(given)
+      return null
+    } catch (error) {
+      const { code, message } = error as { code: string; message: string }
+      return `${code}: ${message}`
+    }
+  }, config)
+
+function nextConnection(emulator: Emulator): Promise<EmulatorConnection> {
+  return emulator.once('connection') as Promise<EmulatorConnection>
+}
+
+for (const provider of ['openai', 'deepgram'] as const) {
+  test(`failures: ${provider} is lost, and the conversation goes on over a new line`, {
+    timeout: 90_000,
+  }, async () => {
+    const page = await openPage()
+    const first = nextConnection(stack.emulator)
+    assert.equal(await start(page, { provider, options: { greeting: 'Good morning' } }), null)
+    const before = await until(page, ({ transcript }) => transcript.some(({ text, final }) => text && final))
+    const second = nextConnection(stack.emulator)
+    ;(await first).terminate()
+    const connection = await second
+    const now = await until(page, ({ state, states }) => state === 'open' && states.includes('reconnecting'))
+    assert.deepEqual(now.states, ['connecting', 'open', 'reconnecting', 'open'])
+    assert.deepEqual(now.errors, [])
+
+    const spoken = before.transcript.find(({ text }) => text)?.text ?? assert.fail('Nothing was said')
+    const replayed = JSON.stringify(connection.received.map(({ data }) => data))
+    assert.ok(replayed.includes(spoken), 'the conversation so far was not replayed')
+    assert.ok(
+      !replayed.includes('Good morning') || spoken.includes('Good morning'),
+      'the greeting was repeated',
+    )
+
+    const later = await until(page, ({ transcript }) => transcript.length > before.transcript.length)
+    assert.equal(new Set(later.transcript.map(({ id }) => id)).size, later.transcript.length)
+    assert.equal(stack.relay.sessions, 1)
+    await page.evaluate('page.stop()')
+    await page.close()
+    if (!connection.closed) await connection.once('close')
+  })
+}
+
+test('failures: a relay that refuses the ticket says so, though a browser cannot read a refused upgrade', async () => {
+  const page = await openPage()
+  const result = await start(page, { provider: 'openai', ticket: 'forged' })
+  assert.match(result ?? '', /^unauthorized: The relay refused the connection: .+/)
+  const { state } = await status(page)
+  assert.equal(state, 'closed')
+  await page.close()
+})
+
+test('failures: a wrong path at the relay says so', async () => {
+  const page = await openPage()
+  const result = await start(page, { provider: 'openai', relay: '/nowhere' })
+  assert.match(result ?? '', /^connection-failed: /)
+  await page.close()
+})
+
+test('failures: a provider that refuses the settings ends the start with its own words', async () => {
+  const page = await openPage()
+  const options = { session: { temperature: 0.8 } }
+  const result = await start(page, { provider: 'openai', options })
+  assert.match(result ?? '', /^configuration-rejected: .*temperature/)
+  await page.close()
+})
