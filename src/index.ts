@@ -31,4 +31,4 @@ export type {
 export type { ApiKeyAuth, GetToken, ProxyAuth, SessionAuth, TokenAuth } from './session/endpoint.ts'
 export type { SessionOptions, SessionStats, VoiceSessionOptions } from './session/options.ts'
 export { VoiceSession } from './session/voice-session.ts'
-export type { CloseInfo, ReconnectOptions } from './transport/reconnecting-websocket.ts'
+export type { ReconnectOptions } from './transport/reconnecting-websocket.ts'

@@ -8,7 +8,7 @@ import type {
   WireData,
 } from '../providers/provider.ts'
 import {
-  type CloseInfo,
+  type Loss,
   ReconnectingWebSocket,
   type ReconnectOptions,
 } from '../transport/reconnecting-websocket.ts'
@@ -71,11 +71,11 @@ export class Connection {
       ...reconnect,
       ...(WebSocket && { WebSocket }),
       endpoint,
-      isFatal: ({ code }) => provider.isFatalClose?.(code) ?? isFatalClose(code),
+      isFatal: (loss) => this.#isFatal(loss),
       onopen: () => this.#opened(),
       onmessage: (data) => this.#received(data),
-      onretry: (_attempt, close) => this.#lost(this.#reason(close)),
-      onend: (outcome) => void this.#explain(outcome),
+      onretry: (_attempt, loss) => this.#lost(this.#reason(loss)),
+      onend: (loss) => void this.#explain(loss),
     })
   }
 
@@ -194,14 +194,16 @@ export class Connection {
     this.#options.onlost(error)
   }
 
-  async #explain(outcome: { close: CloseInfo } | { cause: unknown }): Promise<void> {
-    if (!('close' in outcome)) {
-      this.#ended(endpointError(outcome.cause))
-      return
-    }
-    const refused = !outcome.close.opened && !this.#wasReady
+  #isFatal(loss: Loss): boolean {
+    if ('cause' in loss) return !endpointError(loss.cause).retryable
+    const { code } = loss.close
+    return this.#options.provider.isFatalClose?.(code) ?? isFatalClose(code)
+  }
+
+  async #explain(loss: Loss): Promise<void> {
+    const refused = 'close' in loss && !loss.close.opened && !this.#wasReady
     const diagnosis = refused ? await this.#options.diagnose() : null
-    this.#ended(diagnosis ?? this.#reason(outcome.close))
+    this.#ended(diagnosis ?? this.#reason(loss))
   }
 
   #ended(error: VoiceError): void {
@@ -215,8 +217,9 @@ export class Connection {
     clearInterval(this.#keepAliveTimer)
   }
 
-  #reason(close: CloseInfo): VoiceError {
-    return this.#lastError ?? closeError(close, this.#wasReady)
+  #reason(loss: Loss): VoiceError {
+    if ('cause' in loss) return endpointError(loss.cause)
+    return this.#lastError ?? closeError(loss.close, this.#wasReady)
   }
 }
 

@@ -315,7 +315,8 @@ export class VoiceSession {
     const items = await speaker.clear()
     if (this.#run !== run) return
     run.connection.send({ type: 'interrupt', bySpeech, items })
-    this.#silent()
+    // The next answer may have begun meanwhile.
+    if (!speaker.playing) this.#silent()
     for (const { itemId, heardMs, receivedMs } of items) {
       this.#changed(this.#transcript.interrupt(itemId))
       this.#emitter.emit('interrupt', { entryId: this.#transcript.idOf(itemId), heardMs, receivedMs })

@@ -9,6 +9,9 @@ export interface CloseInfo {
   readonly opened: boolean
 }
 
+/** Why there is no line: a close, or what `endpoint` or the WebSocket's constructor threw. */
+export type Loss = { readonly close: CloseInfo } | { readonly cause: unknown }
+
 export interface ReconnectOptions {
   /** Attempts after a loss before giving up; default 8. 0 turns reconnecting off. */
   readonly maxAttempts?: number
@@ -21,14 +24,14 @@ export interface ReconnectOptions {
 export interface ReconnectingWebSocketOptions extends ReconnectOptions {
   /** Asked before every dial, so that each carries a fresh token. */
   readonly endpoint: (signal: AbortSignal) => Promise<{ url: string; protocols: readonly string[] }>
-  /** Whether no new attempt may follow this close. */
-  readonly isFatal: (close: CloseInfo) => boolean
+  /** Whether no new attempt may follow. */
+  readonly isFatal: (loss: Loss) => boolean
   readonly onopen: () => void
   readonly onmessage: (data: string | ArrayBuffer) => void
   /** The line was lost and another attempt follows. */
-  readonly onretry: (attempt: number, close: CloseInfo) => void
-  /** It is over: `close` ended it, or `cause` (what `endpoint` or the constructor threw) did. */
-  readonly onend: (outcome: { close: CloseInfo } | { cause: unknown }) => void
+  readonly onretry: (attempt: number, loss: Loss) => void
+  /** It is over. */
+  readonly onend: (loss: Loss) => void
   /** How long a dial may take, in ms; default 10 000. */
   readonly connectTimeoutMs?: number
   readonly WebSocket?: typeof WebSocket
@@ -49,6 +52,7 @@ export class ReconnectingWebSocket {
   #socket: WebSocket | null = null
   #attempt = 0
   #wasReady = false
+  #dialTimer: ReturnType<typeof setTimeout> | undefined
 
   constructor(options: ReconnectingWebSocketOptions) {
     this.#options = options
@@ -62,16 +66,12 @@ export class ReconnectingWebSocket {
   /** Dials. Call it once. */
   async connect(): Promise<void> {
     const { signal } = this.#abort
-    const { endpoint, onend } = this.#options
     try {
-      const { url, protocols } = await endpoint(signal)
+      const { url, protocols } = await this.#options.endpoint(signal)
       signal.throwIfAborted()
       this.#dial(url, protocols)
     } catch (cause) {
-      if (!signal.aborted) {
-        this.#abort.abort()
-        onend({ cause })
-      }
+      if (!signal.aborted) this.#lost({ cause })
     }
   }
 
@@ -90,7 +90,7 @@ export class ReconnectingWebSocket {
   restart(code: number, reason: string): void {
     const socket = this.#detach()
     socket?.close(1000)
-    this.#lost({ code, reason, opened: true })
+    this.#lost({ close: { code, reason, opened: true } })
   }
 
   /** Ends it for good: no event follows, no dial is left. */
@@ -106,43 +106,43 @@ export class ReconnectingWebSocket {
     this.#socket = socket
     let opened = false
     const onclose = ({ code, reason }: { code: number; reason: string }): void => {
-      clearTimeout(timer)
       if (this.#socket !== socket) return
       this.#detach()
-      this.#lost({ code, reason, opened })
+      this.#lost({ close: { code, reason, opened } })
     }
-    const timer = setTimeout(() => {
+    this.#dialTimer = setTimeout(() => {
       onclose({ code: ABNORMAL, reason: 'No answer in time' })
       socket.close()
     }, connectTimeoutMs)
     socket.onopen = () => {
-      clearTimeout(timer)
+      if (this.#socket !== socket) return
+      clearTimeout(this.#dialTimer)
       opened = true
-      if (this.#socket === socket) onopen()
+      onopen()
     }
     socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => {
       if (this.#socket === socket) onmessage(event.data)
     }
     socket.onclose = onclose
-    this.#abort.signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
   }
 
   #detach(): WebSocket | null {
+    clearTimeout(this.#dialTimer)
     const socket = this.#socket
     this.#socket = null
     return socket
   }
 
-  #lost(close: CloseInfo): void {
+  #lost(loss: Loss): void {
     const { isFatal, maxAttempts = 8, initialMs = 500, maxMs = 8000, random, onretry, onend } = this.#options
-    if (!this.#wasReady || this.#attempt >= maxAttempts || isFatal(close)) {
+    if (!this.#wasReady || this.#attempt >= maxAttempts || isFatal(loss)) {
       this.#abort.abort()
-      onend({ close })
+      onend(loss)
       return
     }
     const wait = backoffMs(this.#attempt, { initialMs, maxMs, ...(random && { random }) })
     this.#attempt++
-    onretry(this.#attempt, close)
+    onretry(this.#attempt, loss)
     delay(wait, this.#abort.signal).then(
       () => this.connect(),
       () => {

@@ -1,43 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, type TestContext, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { type Browser, chromium, type Page } from 'playwright'
 import type { EmulatorConnection } from '../../server/emulator/src/index.ts'
 import { chromiumOptions, SPEECH_FILE } from '../support/chromium.mjs'
+import { type Interruption, openSessionPage, type Status, status, until } from '../support/session-page.ts'
 import { median, readWav, referenceResample, windowCorrelations } from '../support/signal.ts'
 import { type Stack, startStack } from '../support/stack.ts'
 import { watchedPage } from '../support/watched-page.ts'
-
-interface Entry {
-  readonly role: 'user' | 'assistant'
-  readonly text: string
-  readonly final: boolean
-  readonly interrupted: boolean
-  readonly startedAt: number
-}
-
-interface Interruption {
-  /** The context's frame when the server's signal reached the page. */
-  readonly frame: number
-  readonly entryId?: string
-  readonly heardMs?: number
-  readonly receivedMs?: number
-}
-
-/** What `page.status()` of the test page gives. */
-interface Status {
-  readonly state: string
-  readonly agentState: string
-  readonly stats: { readonly droppedMs: number; readonly underruns: number }
-  readonly states: readonly string[]
-  readonly errors: readonly string[]
-  readonly transcript: readonly Entry[]
-  readonly interruptions: readonly Interruption[]
-  readonly sampleRate: number
-  readonly contexts: readonly string[]
-  readonly tracks: readonly string[]
-  readonly sockets: readonly number[]
-}
 
 const CLOSED = 3
 /** One step of a 16-bit sample: what rounding may differ by. */
@@ -56,17 +25,6 @@ after(async () => {
   await stack.close()
 })
 
-const status = (page: Page): Promise<Status> => page.evaluate('page.status()')
-
-/** The page's own policy forbids the evaluation that Playwright's waits need, so the state is asked for. */
-async function until(page: Page, condition: (status: Status) => boolean): Promise<Status> {
-  for (;;) {
-    const now = await status(page)
-    if (condition(now)) return now
-    await delay(50)
-  }
-}
-
 function floats(base64: string): Float32Array {
   const bytes = Buffer.from(base64, 'base64')
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
@@ -78,8 +36,7 @@ async function startByClick(
   options: object,
 ): Promise<{ page: Page; problems: string[] }> {
   const { page, problems } = await watchedPage(browser)
-  await page.goto(`${stack.url}/session.html`)
-  await page.waitForSelector('html[data-ready]', { state: 'attached' })
+  await openSessionPage(page, stack.url)
   await page.evaluate(
     (config) => {
       const button = document.querySelector('#start')

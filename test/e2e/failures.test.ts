@@ -1,17 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { type Browser, chromium, type Page } from 'playwright'
 import type { Emulator, EmulatorConnection } from '../../server/emulator/src/index.ts'
 import { chromiumOptions } from '../support/chromium.mjs'
+import { openSessionPage, status, until } from '../support/session-page.ts'
 import { type Stack, startStack } from '../support/stack.ts'
-
-interface Status {
-  readonly state: string
-  readonly states: readonly string[]
-  readonly errors: readonly string[]
-  readonly transcript: readonly { readonly id: string; readonly text: string; readonly final: boolean }[]
-}
 
 let stack: Stack
 let browser: Browser
@@ -25,20 +18,9 @@ after(async () => {
   await stack.close()
 })
 
-const status = (page: Page): Promise<Status> => page.evaluate('page.status()')
-
-async function until(page: Page, condition: (status: Status) => boolean): Promise<Status> {
-  for (;;) {
-    const now = await status(page)
-    if (condition(now)) return now
-    await delay(50)
-  }
-}
-
 async function openPage(): Promise<Page> {
   const page = await browser.newPage()
-  await page.goto(`${stack.url}/session.html`)
-  await page.waitForSelector('html[data-ready]', { state: 'attached' })
+  await openSessionPage(page, stack.url)
   return page
 }
 

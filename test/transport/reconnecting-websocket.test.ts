@@ -1,24 +1,23 @@
 import { expect } from 'chai'
 import {
-  type CloseInfo,
+  type Loss,
   ReconnectingWebSocket,
   type ReconnectingWebSocketOptions,
 } from '../../src/transport/reconnecting-websocket.ts'
 import { ScriptedSocket } from '../support/scripted-socket.ts'
 
-type End = { close: CloseInfo } | { cause: unknown }
-
 function setUp(options: Partial<ReconnectingWebSocketOptions> = {}) {
   ScriptedSocket.reset()
   const log: string[] = []
-  const { promise: ended, resolve } = Promise.withResolvers<End>()
+  const { promise: ended, resolve } = Promise.withResolvers<Loss>()
   let dials = 0
   const socket = new ReconnectingWebSocket({
     endpoint: async () => ({ url: `wss://test.invalid/${dials++}`, protocols: ['a'] }),
-    isFatal: ({ code }) => code >= 3000,
+    isFatal: (loss) => 'close' in loss && loss.close.code >= 3000,
     onopen: () => log.push('open'),
     onmessage: (data) => log.push(`message ${String(data)}`),
-    onretry: (attempt, { code }) => log.push(`retry ${attempt} after ${code}`),
+    onretry: (attempt, loss) =>
+      log.push(`retry ${attempt} after ${'close' in loss ? loss.close.code : loss.cause}`),
     onend: (outcome) => {
       log.push('end')
       resolve(outcome)
@@ -127,6 +126,20 @@ describe('ReconnectingWebSocket', () => {
     const { socket, ended } = setUp({ endpoint: () => Promise.reject(failure) })
     await socket.connect()
     expect(await ended).to.deep.equal({ cause: failure })
+  })
+
+  it('tries again where the endpoint cannot be had while reconnecting', async () => {
+    let asked = 0
+    const { wire, log } = await connected({
+      endpoint: async () => {
+        if (++asked === 2) throw 'no network'
+        return { url: 'wss://test.invalid', protocols: [] }
+      },
+    })
+    const next = ScriptedSocket.next()
+    wire.drop(1006)
+    ;(await next).accept()
+    expect(log).to.deep.equal(['open', 'retry 1 after 1006', 'retry 2 after no network', 'open'])
   })
 
   it('send() does nothing while there is no open socket', async () => {
