@@ -54,6 +54,13 @@ export function ensureInstalled() {
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
   // Not `npm ci`: it refuses a lock file that was written where a package of another platform was missing.
   const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']
+  // Without a network npm would try again for minutes before it says so.
+  args.push(
+    '--prefer-offline',
+    '--fetch-retries=2',
+    '--fetch-retry-mintimeout=500',
+    '--fetch-retry-maxtimeout=2000',
+  )
   const result = spawnSync(npm, args, { cwd: ROOT, encoding: 'utf8', shell: process.platform === 'win32' })
   if (result.error) fail('npm was not found: install it with Node, then run this again')
   if (result.status !== 0) {

@@ -4,8 +4,11 @@ import { DeepgramAgent, OpenAIRealtime, TokenClient, VoiceSession } from '/dist/
 const resources = { contexts: [], tracks: [], sockets: [] }
 /** What the capture worklet was given: one array of channels for each quantum. */
 const raw = []
-/** What came out of `outputStream`: quanta with their frame. */
-const recording = []
+/** What the playback worklet rendered: quanta with their frame. */
+const rendered = []
+/** What came out of `outputStream`, buffer by buffer. */
+const streamed = []
+let playbackNode = null
 const transcript = []
 const states = []
 const errors = []
@@ -32,6 +35,7 @@ globalThis.WebSocket = class extends WebSocket {
 globalThis.AudioWorkletNode = class extends AudioWorkletNode {
   constructor(context, name, options) {
     super(context, name, options)
+    if (name === 'voicewire-playback') playbackNode = this
     if (name !== 'voicewire-capture') return
     // Bound before the library binds its own listener, which must not see the tap's messages.
     this.port.addEventListener('message', (event) => {
@@ -49,11 +53,24 @@ mediaDevices.getUserMedia = async (constraints) => {
 
 const PROVIDERS = { openai: OpenAIRealtime, deepgram: DeepgramAgent }
 
-async function record(context, stream) {
-  await context.audioWorklet.addModule('recorder.js')
-  const node = new AudioWorkletNode(context, 'recorder')
-  node.port.onmessage = ({ data }) => recording.push(data)
-  context.createMediaStreamSource(stream).connect(node).connect(context.destination)
+/** Listens where the worklet renders, which tells when, and at the stream, which is what a page is given. */
+async function record(audio, stream) {
+  await audio.audioWorklet.addModule('recorder.js')
+  const node = new AudioWorkletNode(audio, 'recorder')
+  node.port.onmessage = ({ data }) => rendered.push(data)
+  playbackNode.connect(node).connect(audio.destination)
+  void read(stream.getAudioTracks()[0])
+}
+
+/** Reads a track buffer by buffer: a MediaStreamAudioSourceNode would put in silence when the machine is busy. */
+async function read(track) {
+  const { readable } = new MediaStreamTrackProcessor({ track, maxBufferSize: 10_000 })
+  for await (const data of readable) {
+    const samples = new Float32Array(data.numberOfFrames)
+    data.copyTo(samples, { planeIndex: 0, format: 'f32-planar' })
+    data.close()
+    streamed.push(samples)
+  }
 }
 
 function create({ provider, options = {}, relay = '/', ticket }) {
@@ -103,10 +120,11 @@ globalThis.page = {
   }),
   /** What the capture worklet was given, mixed to one channel as base64 of 32-bit floats. */
   raw: () => base64(raw.flatMap((channels) => mono(channels))),
-  recording: () => ({
-    frames: recording.map(({ frame }) => frame),
-    samples: base64(recording.flatMap(({ samples }) => [...samples])),
+  rendered: () => ({
+    frames: rendered.map(({ frame }) => frame),
+    samples: base64(rendered.flatMap(({ samples }) => [...samples])),
   }),
+  streamed: () => base64(streamed.flatMap((samples) => [...samples])),
 }
 
 function mono(channels) {
