@@ -57,7 +57,7 @@ export function ensureInstalled() {
   // Without a network npm would try again for minutes before it says so.
   args.push(
     '--prefer-offline',
-    '--fetch-retries=2',
+    '--fetch-retries=1',
     '--fetch-retry-mintimeout=500',
     '--fetch-retry-maxtimeout=2000',
   )
