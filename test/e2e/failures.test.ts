@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test'
 import { type Browser, chromium, type Page } from 'playwright'
 import type { Emulator, EmulatorConnection } from '../../server/emulator/src/index.ts'
 import { chromiumOptions } from '../support/chromium.mjs'
-import { openSessionPage, status, until } from '../support/session-page.ts'
+import { openSessionPage, start, status, until } from '../support/session-page.ts'
 import { type Stack, startStack } from '../support/stack.ts'
 
 let stack: Stack
@@ -23,19 +23,6 @@ async function openPage(): Promise<Page> {
   await openSessionPage(page, stack.url)
   return page
 }
-
-/** @returns What `start` was rejected with, or null. */
-const start = (page: Page, config: object): Promise<string | null> =>
-  page.evaluate(async (given) => {
-    const { page: driver } = globalThis as unknown as { page: { start(config: object): Promise<void> } }
-    try {
-      await driver.start(given)
-      return null
-    } catch (error) {
-      const { code, message } = error as { code: string; message: string }
-      return `${code}: ${message}`
-    }
-  }, config)
 
 function nextConnection(emulator: Emulator): Promise<EmulatorConnection> {
   return emulator.once('connection') as Promise<EmulatorConnection>

@@ -52,3 +52,17 @@ export async function openSessionPage(page: Page, url: string): Promise<void> {
   await page.goto(`${url}/session.html`)
   await page.waitForSelector('html[data-ready]', { state: 'attached' })
 }
+
+/** @returns What the page's `start` was rejected with, as `code: message`, or null. */
+export function start(page: Page, config: object): Promise<string | null> {
+  return page.evaluate(async (given) => {
+    const { page: driver } = globalThis as unknown as { page: { start(config: object): Promise<void> } }
+    try {
+      await driver.start(given)
+      return null
+    } catch (error) {
+      const { code, message } = error as { code: string; message: string }
+      return `${code}: ${message}`
+    }
+  }, config)
+}

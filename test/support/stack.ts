@@ -55,6 +55,8 @@ export interface Stack {
   readonly url: string
   readonly emulator: Emulator
   readonly relay: Relay
+  /** The keys that the emulator takes; only the relay knows them. */
+  readonly keys: { readonly openai: string; readonly deepgram: string }
   /** The paths of all files that were asked for. */
   readonly requests: readonly string[]
   close(): Promise<void>
@@ -110,6 +112,7 @@ export async function startStack({
     emulator,
     relay,
     requests,
+    keys: { openai: openaiKey, deepgram: deepgramKey },
     async close() {
       await relay.close()
       server.closeAllConnections()

@@ -73,12 +73,18 @@ async function read(track) {
   }
 }
 
-function create({ provider, options = {}, relay = '/', ticket }) {
+/** Through the relay of this page's origin, unless a key or a token for the provider itself is given. */
+function credentials({ relay = '/', ticket, apiKey, token }) {
+  if (apiKey) return { apiKey }
+  if (token) return { getToken: () => token }
   const tokens = new TokenClient({ url: '/api/voice-agent/token' })
+  return { proxyEndpoint: relay, getToken: (given) => ticket ?? tokens.get(given) }
+}
+
+function create({ provider, options = {}, ...auth }) {
   session = new VoiceSession({
     provider: new PROVIDERS[provider](options),
-    proxyEndpoint: relay,
-    getToken: (given) => ticket ?? tokens.get(given),
+    ...credentials(auth),
     microphone: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
     workletUrls: { capture: 'capture-tapped.js' },
   })
