@@ -26,8 +26,7 @@ function logTo(level: string) {
 async function main(): Promise<void> {
   const { host, port, drainSeconds, logLevel, relay: options } = configure()
   const relay = createRelay({ ...options, logger: logTo(logLevel) })
-  const address = await relay.listen({ host, port })
-  console.log(`voicewire-relay listens on ${address}`)
+  // Before it says that it is ready: from then on it may be told to stop.
   const stop = () => {
     if (relay.draining) process.exit(0)
     relay.close({ drainSeconds }).then(
@@ -37,6 +36,8 @@ async function main(): Promise<void> {
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+  const address = await relay.listen({ host, port })
+  console.log(`voicewire-relay listens on ${address}`)
 }
 
 main().catch((error: NodeJS.ErrnoException) => {
