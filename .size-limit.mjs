@@ -22,7 +22,7 @@ export default [
   entry('core with one provider', 'dist/index.js', '12 kB', { import: '{ VoiceSession, OpenAIRealtime }' }),
   entry('voicewire/elements, Lit included', 'dist/elements/index.js', '26 kB'),
   entry('voicewire/audio', 'dist/audio.js', '3 kB'),
-  entry('dist/voice-agent.js, the one file for a script tag', 'dist/voice-agent.js', '30 kB'),
+  entry('dist/voice-agent.js, the one file for a script tag', 'dist/voice-agent.js', '31 kB'),
   entry('worklets/capture.js, loaded by the microphone', 'dist/worklets/capture.js', '2 kB'),
   entry('worklets/playback.js, loaded by the speaker', 'dist/worklets/playback.js', '3.5 kB'),
   entry(
