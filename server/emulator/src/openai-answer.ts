@@ -1,7 +1,9 @@
 import { byteLengthOf, durationMs, encodeAudio } from './audio-format.ts'
 import type { EmulatorConnection, SpokenItem } from './connection.ts'
-import { audioFormatOf, functionTools, type SessionConfig, type WireFormat } from './openai-config.ts'
+import { type AnswerConfig, answerConfig } from './openai-answer-config.ts'
+import { audioFormatOf, functionTools, type SessionConfig } from './openai-config.ts'
 import { audioTokens, type Item, newId, type OpenAIConversation, textTokens } from './openai-conversation.ts'
+import { type TokenCount, usageOf } from './openai-usage.ts'
 import type { Pace } from './options.ts'
 import { Pacer, pause, sentences, words } from './pacer.ts'
 import type { ReplyContext, Respond, ToolCall, Utterance } from './reply.ts'
@@ -19,7 +21,7 @@ export interface AnswerContext {
   /** How many answers the session gave before. */
   readonly turn: number
   /** Input tokens of the answer before, which are in the provider's cache. */
-  readonly cachedTokens: { readonly text: number; readonly audio: number }
+  readonly cachedTokens: Readonly<TokenCount>
   send(type: string, fields: JsonObject): void
 }
 
@@ -35,17 +37,6 @@ export interface AnswerRequest {
 
 /** How an answer ended. */
 export type AnswerStatus = 'completed' | 'cancelled' | 'failed' | 'incomplete'
-
-/** The configuration of one answer: the session's, with what `response.create` overrides. */
-interface AnswerConfig {
-  readonly modality: 'audio' | 'text'
-  readonly format: WireFormat
-  readonly voice: SessionConfig['audio']['output']['voice']
-  readonly maxTokens: number | 'inf'
-  readonly tools: readonly JsonObject[]
-  readonly toolChoice: unknown
-  readonly instructions: string
-}
 
 /** The item that is being generated. */
 interface OpenItem {
@@ -74,7 +65,7 @@ export class Answer {
   readonly #config: AnswerConfig
   readonly #abort = new AbortController()
   readonly #output: Item[] = []
-  readonly #inputTokens: { text: number; audio: number }
+  readonly #inputTokens: TokenCount
   readonly #outputTokens = { text: 0, audio: 0 }
   #open: OpenItem | null = null
   #spoken: SpokenItem | null = null
@@ -84,7 +75,7 @@ export class Answer {
   constructor(context: AnswerContext, request: AnswerRequest) {
     this.#context = context
     this.#request = request
-    this.#config = configOf(context.config, request.params)
+    this.#config = answerConfig(context.config, request.params)
     this.#inputTokens = context.conversation.tokens()
     this.#inputTokens.text += textTokens(this.#config.instructions + JSON.stringify(this.#config.tools))
     this.done = new Promise((resolve) => {
@@ -366,7 +357,8 @@ export class Answer {
     this.#finished = true
     this.#abort.abort()
     this.#closeOpen('incomplete')
-    this.usage = this.#usage()
+    const tokens = { input: this.#inputTokens, output: this.#outputTokens, read: this.#context.cachedTokens }
+    this.usage = usageOf(tokens)
     this.#context.send('response.done', { response: this.#response(status, details) })
     this.#finish()
   }
@@ -388,45 +380,7 @@ export class Answer {
     }
   }
 
-  /** What it cost. The whole conversation is read again for every answer, the part read before at a discount. */
-  #usage(): JsonObject {
-    const input = this.#inputTokens
-    const output = this.#outputTokens
-    const cached = {
-      text: Math.min(this.#context.cachedTokens.text, input.text),
-      audio: Math.min(this.#context.cachedTokens.audio, input.audio),
-    }
-    return {
-      total_tokens: input.text + input.audio + output.text + output.audio,
-      input_tokens: input.text + input.audio,
-      output_tokens: output.text + output.audio,
-      input_token_details: {
-        text_tokens: input.text,
-        audio_tokens: input.audio,
-        image_tokens: 0,
-        cached_tokens: cached.text + cached.audio,
-        cached_tokens_details: { text_tokens: cached.text, audio_tokens: cached.audio, image_tokens: 0 },
-      },
-      output_token_details: { text_tokens: output.text, audio_tokens: output.audio },
-    }
-  }
-
   #send(type: string, fields: JsonObject): void {
     this.#context.send(type, { response_id: this.id, ...fields })
-  }
-}
-
-function configOf(session: SessionConfig, params: JsonObject): AnswerConfig {
-  const audio = isObject(params['audio']) ? params['audio'] : {}
-  const output = { ...session.audio.output, ...(isObject(audio['output']) ? audio['output'] : {}) }
-  const modalities = (params['output_modalities'] ?? session.output_modalities) as ('audio' | 'text')[]
-  return {
-    modality: modalities[0] ?? 'audio',
-    format: output.format,
-    voice: output.voice,
-    maxTokens: (params['max_output_tokens'] ?? session.max_output_tokens) as number | 'inf',
-    tools: (params['tools'] ?? session.tools) as JsonObject[],
-    toolChoice: params['tool_choice'] ?? session.tool_choice,
-    instructions: String(params['instructions'] ?? session.instructions),
   }
 }

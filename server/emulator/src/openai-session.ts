@@ -1,4 +1,3 @@
-import { durationMs } from './audio-format.ts'
 import type { EmulatorConnection } from './connection.ts'
 import { Answer } from './openai-answer.ts'
 import {
@@ -12,18 +11,12 @@ import {
 import { type Item, newId, OpenAIConversation } from './openai-conversation.ts'
 import { errorOfIssue, OpenAIError } from './openai-error.ts'
 import { InputBuffer } from './openai-input.ts'
+import { type Said, splitAudio } from './openai-said.ts'
 import { clientEvent } from './openai-schema.ts'
 import { Transcriber } from './openai-transcriber.ts'
 import { isObject, type JsonObject } from './schema.ts'
 import type { Services } from './services.ts'
 import type { SpeechEvent } from './vad.ts'
-
-/** What an answer is given to: words, and how long they took to say. */
-interface Said {
-  readonly text: string | Promise<string>
-  readonly speechMs: number | null
-  readonly transcribed: boolean
-}
 
 const NOTHING: Said = { text: '', speechMs: null, transcribed: true }
 /** The least that a commit by hand must hold. */
@@ -412,22 +405,4 @@ export class OpenAISession {
 
 function sameVoice(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b)
-}
-
-/** Takes the sound out of a user's item, as events do not repeat it, and what it says to be answered. */
-function splitAudio(item: Item, format: InputBuffer['format']) {
-  const content = Array.isArray(item['content']) ? item['content'].filter(isObject) : null
-  if (!content) return { shown: item, audio: null, said: null }
-  const base64 = content.find(({ type }) => type === 'input_audio')?.['audio']
-  const audio = typeof base64 === 'string' ? { bytes: Buffer.from(base64, 'base64'), format } : null
-  const shown = content.map((part) =>
-    part['type'] === 'input_audio' ? { type: 'input_audio', transcript: part['transcript'] ?? null } : part,
-  )
-  const text = content
-    .map((part) => part['text'] ?? part['transcript'] ?? '')
-    .join(' ')
-    .trim()
-  const speechMs = audio ? durationMs(audio.bytes.length, format) : null
-  const said: Said = { text, speechMs: text === '' ? speechMs : null, transcribed: text !== '' }
-  return { shown: { ...item, content: shown }, audio, said: item['role'] === 'user' ? said : null }
 }
