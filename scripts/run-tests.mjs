@@ -6,7 +6,7 @@ import { build } from './build.mjs'
 import { fail, ROOT, run } from './environment.mjs'
 
 const CACHE = join(ROOT, '.cache')
-const TYPES = ['.', 'src/audio/worklets', 'server/node', 'server/emulator', 'test']
+const TYPES = ['.', 'src/audio/worklets', 'server/node', 'server/emulator', 'test', 'bench']
 
 /** Files of node:test, whose totals come from a TAP report beside the readable one. */
 function nodeTests(name, patterns, { concurrency = 2 } = {}) {

@@ -1,0 +1,12 @@
+/**
+ * `npm run bench`: sets up what is missing, measures everything, and writes the tables of bench/README.md.
+ * A part alone: `npm run bench -- resampler`; the names of the parts are in bench/run.ts.
+ */
+import { ensureChromium } from './browser.mjs'
+import { build } from './build.mjs'
+import { ensureInstalled, run } from './environment.mjs'
+
+ensureInstalled()
+const CHROMIUM_PATH = await ensureChromium()
+await build()
+process.exit(await run('node', ['bench/run.ts', ...process.argv.slice(2)], { env: { CHROMIUM_PATH } }))
