@@ -35,11 +35,28 @@ function workletSource(code) {
   }
 }
 
-/** The package: real files first; for bundlers that lose them, the same code as a string in a chunk of its own. */
+/**
+ * The package: real files first, by addresses that are right from every chunk and that bundlers know for assets;
+ * for those that lose them, the same code as a string in a chunk of its own.
+ */
 const FROM_FILES = `
-export const workletUrl = (name) => new URL('./worklets/' + name + '.js', import.meta.url)
+const urls = {
+${WORKLETS.map((name) => `  ${name}: () => new URL('voicewire:worklets/${name}.js', import.meta.url),`).join('\n')}
+}
+export const workletUrl = (name) => urls[name]()
 export const workletSource = async (name) => (await import('virtual:worklets'))[name]
 `
+
+/** Makes the addresses of the worklets relative to the chunk that they ended up in. */
+function workletUrls() {
+  return {
+    name: 'worklet-urls',
+    renderChunk(code, { fileName }) {
+      const up = '../'.repeat(fileName.split('/').length - 1) || './'
+      return { code: code.replaceAll('voicewire:worklets/', `${up}worklets/`), map: null }
+    },
+  }
+}
 
 /** The single file is its own worklet: no second request, and no blob that a CSP could refuse. */
 const FROM_ITSELF = `
@@ -86,6 +103,7 @@ const modules = {
     resolve(),
     minifyTemplateLiterals({ include: ['elements/**'] }),
     compile(),
+    workletUrls(),
     minify({ format: { comments: false } }),
   ],
   output: {
@@ -131,7 +149,7 @@ const single = {
     worksAsWorklet(),
     minify({ format: { comments: false } }),
   ],
-  output: { file: path('dist/voice-agent.js'), format: 'es' },
+  output: { file: path('dist/voice-agent.js'), format: 'es', inlineDynamicImports: true },
 }
 
 /** The core in one file, for pages without a bundler. */
@@ -142,6 +160,7 @@ const core = {
     inlinedWorklets(),
     resolve(),
     compile(),
+    workletUrls(),
     minify({ format: { comments: false } }),
   ],
   output: { file: path('dist/voicewire.js'), format: 'es', inlineDynamicImports: true, sourcemap: true },

@@ -13,6 +13,9 @@
  * | `audio-unsupported` | The browser has no AudioWorklet |
  * | `worklet-blocked` | The worklet's script could not be loaded (CSP, or a wrong path) |
  * | `audio-failed` | The audio engine stopped with an error |
+ * | `output-device-unsupported` | The browser cannot choose an output device |
+ * | `output-device-not-found` | The chosen output device is not there |
+ * | `output-device-denied` | The page may not use the chosen output device |
  * | `token-failed` | The token could not be fetched after all attempts |
  * | `token-rejected` | The token endpoint refused (4xx) |
  * | `unauthorized` | The provider or relay refused the key or token |
@@ -40,6 +43,9 @@ export type VoiceErrorCode =
   | 'audio-unsupported'
   | 'worklet-blocked'
   | 'audio-failed'
+  | 'output-device-unsupported'
+  | 'output-device-not-found'
+  | 'output-device-denied'
   | 'token-failed'
   | 'token-rejected'
   | 'unauthorized'
@@ -82,6 +88,9 @@ const KINDS: Readonly<
     "Serve voicewire/worklets/ from the page's origin, name the files in workletUrls, and allow them in the CSP (script-src 'self')",
   ],
   'audio-failed': ['audio', 'Start again; if it persists, reload the page', true],
+  'output-device-unsupported': ['audio', 'Choose the device in the settings of the operating system'],
+  'output-device-not-found': ['audio', 'Connect the device or choose another one'],
+  'output-device-denied': ['audio', 'Let the user choose the device with navigator.mediaDevices.selectAudioOutput()'],
   'token-failed': ['token', 'Check the network and that the token endpoint is running', true],
   'token-rejected': ['token', 'Sign in again, or check that this page may ask for tokens'],
   unauthorized: ['connect', 'Check the key, or that getToken returns a fresh token'],

@@ -8,6 +8,8 @@ export const BUBBLES: Readonly<Record<VoiceEventName, boolean>> = {
   transcript: true,
   interrupt: true,
   turn: true,
+  speechchange: true,
+  devicechange: true,
   warning: true,
   // A page that listens on `window` for its own failures is not to meet those of an agent.
   error: false,

@@ -1,7 +1,7 @@
 /** Microphone audio that cannot leave yet: the newest is kept, the oldest dropped and counted. */
 export class AudioBacklog {
-  readonly #maxSamples: number
-  readonly #sampleRate: number
+  readonly #samplesPerMs: number
+  #maxMs: number
   #chunks: Int16Array<ArrayBuffer>[] = []
   #samples = 0
   #droppedSamples = 0
@@ -11,19 +11,28 @@ export class AudioBacklog {
    * @param maxMs How much to keep, in ms.
    */
   constructor(sampleRate: number, maxMs: number) {
-    this.#sampleRate = sampleRate
-    this.#maxSamples = (maxMs / 1000) * sampleRate
+    this.#samplesPerMs = sampleRate / 1000
+    this.#maxMs = maxMs
+  }
+
+  /** How much to keep, in ms; what is more is dropped with the next chunk. */
+  set maxMs(maxMs: number) {
+    this.#maxMs = maxMs
+  }
+
+  get empty(): boolean {
+    return this.#chunks.length === 0
   }
 
   /** Sound that was given up so far, in ms. */
   get droppedMs(): number {
-    return (this.#droppedSamples / this.#sampleRate) * 1000
+    return this.#droppedSamples / this.#samplesPerMs
   }
 
   push(chunk: Int16Array<ArrayBuffer>): void {
     this.#chunks.push(chunk)
     this.#samples += chunk.length
-    while (this.#samples > this.#maxSamples && this.#chunks.length > 1) {
+    while (this.#samples > this.#maxMs * this.#samplesPerMs && this.#chunks.length > 1) {
       this.#droppedSamples += this.shift()?.length ?? 0
     }
   }

@@ -1,93 +1,76 @@
-import { Microphone } from '../audio/microphone.ts'
-import { Speaker } from '../audio/speaker.ts'
-import type { VoiceError } from '../errors.ts'
-import type { VoiceWarning } from '../events.ts'
-import type { Provider } from '../providers/provider.ts'
+import { resume } from '../audio/context-keeper.ts'
+import { VoiceError } from '../errors.ts'
+import type { AudioEngine, AudioEngineOptions } from './audio-engine.ts'
 
-export interface AudioIOOptions {
-  readonly provider: Provider
-  /** `microphone`, `none`, or the caller's own stream. */
-  readonly input: 'microphone' | 'none' | MediaStream
-  readonly microphone?: MediaTrackConstraints
-  readonly workletUrls?: { readonly capture?: string | URL; readonly playback?: string | URL }
-  readonly chunkMs?: number
+export interface AudioIOOptions extends Omit<AudioEngineOptions, 'context'> {
   /** The caller's own context, which is then never closed here. */
   readonly audioContext?: AudioContext
-  readonly onchunk: (pcm: Int16Array<ArrayBuffer>) => void
-  /** The last sample of all that was to be played was heard. */
-  readonly ondrain: () => void
-  readonly onwarning: (warning: VoiceWarning) => void
-  readonly onerror: (error: VoiceError) => void
 }
+
+/** WebKit alone has it as yet. @see https://www.w3.org/TR/audio-session/ */
+type AudioNavigator = Navigator & { readonly audioSession?: { type: string } }
 
 /**
  * The sound of one session: one AudioContext at the device's own rate for both directions, since the echo
- * canceller needs them to share a clock and a browser may refuse a context of another rate.
+ * canceller needs them to share a clock and a browser may refuse a context of another rate. It is made here and
+ * now; the engine around it is loaded while the user still looks at the button.
  */
 export class AudioIO {
-  readonly microphone: Microphone | null
-  readonly speaker: Speaker | null
+  readonly #options: AudioIOOptions
   readonly #context: AudioContext
   readonly #owned: boolean
+  readonly #previousType: string | undefined
+  #engine: AudioEngine | null = null
 
   /** Call it before the first `await` of a click's handler: a browser lets sound begin only there. */
   constructor(options: AudioIOOptions) {
-    const { provider, input, audioContext, workletUrls, chunkMs, microphone } = options
-    const { onchunk, ondrain, onwarning, onerror } = options
+    const { audioContext, input } = options
+    this.#options = options
     this.#owned = audioContext === undefined
+    // Without it iOS plays through the earpiece, or silences the page with the ringer's switch.
+    const { audioSession } = navigator as AudioNavigator
+    this.#previousType = audioSession?.type
+    if (audioSession) audioSession.type = input === 'none' ? 'playback' : 'play-and-record'
     this.#context = audioContext ?? new AudioContext({ latencyHint: 'interactive' })
-    this.#context.addEventListener('statechange', this.#resume)
-    this.#resume()
-    this.microphone =
-      input === 'none'
-        ? null
-        : new Microphone({
-            context: this.#context,
-            sampleRate: provider.inputFormat.sampleRate,
-            onchunk,
-            onend: onerror,
-            ...(chunkMs !== undefined && { chunkMs }),
-            ...(input !== 'microphone' && { stream: input }),
-            ...(microphone && { constraints: microphone }),
-            ...(workletUrls?.capture && { workletUrl: workletUrls.capture }),
-          })
-    this.speaker = provider.outputFormat
-      ? new Speaker({
-          context: this.#context,
-          format: provider.outputFormat,
-          ondrain,
-          onwarning,
-          onerror,
-          ...(workletUrls?.playback && { workletUrl: workletUrls.playback }),
-        })
-      : null
+    resume(this.#context)
+  }
+
+  /** Null until it is loaded, and after `close`. */
+  get engine(): AudioEngine | null {
+    return this.#engine
   }
 
   /**
-   * Asks for the microphone and loads the worklets.
+   * Asks for the microphone and loads what is needed.
    *
    * @throws {VoiceError} With phase `microphone` or `audio`.
    * @throws The signal's reason.
    */
   async open(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.microphone?.open({ signal }), this.speaker?.open()])
+    const { AudioEngine } = await loadEngine()
     signal.throwIfAborted()
-    this.#resume()
+    this.#engine = new AudioEngine({ ...this.#options, context: this.#context })
+    await this.#engine.open(signal)
+    signal.throwIfAborted()
   }
 
   /** Turns the microphone off and frees everything; safe at any time, also during `open`. */
   async close(): Promise<void> {
-    this.#context.removeEventListener('statechange', this.#resume)
-    this.microphone?.close()
-    this.speaker?.close()
+    this.#engine?.close()
+    this.#engine = null
+    const { audioSession } = navigator as AudioNavigator
+    if (audioSession && this.#previousType) audioSession.type = this.#previousType
     if (this.#owned && this.#context.state !== 'closed') await this.#context.close()
   }
+}
 
-  /** Outside a gesture the promise may stay pending until there is one, so nobody waits for it. */
-  #resume = (): void => {
-    if (this.#context.state !== 'suspended') return
-    this.#context.resume().catch(() => {
-      // The context was closed meanwhile.
+async function loadEngine(): Promise<typeof import('./audio-engine.ts')> {
+  try {
+    return await import('./audio-engine.ts')
+  } catch (cause) {
+    throw new VoiceError('audio-failed', 'Cannot load the audio engine', {
+      hint: 'Serve the whole of dist/, and check the network',
+      cause,
     })
   }
 }

@@ -1,4 +1,5 @@
 import { VoiceError } from '../errors.ts'
+import type { VoiceWarning } from '../events.ts'
 import type {
   Command,
   Endpoint,
@@ -12,8 +13,8 @@ import {
   ReconnectingWebSocket,
   type ReconnectOptions,
 } from '../transport/reconnecting-websocket.ts'
-import { AudioBacklog } from './audio-backlog.ts'
 import { closeError, isFatalClose } from './close.ts'
+import { Uplink } from './uplink.ts'
 
 export interface ConnectionOptions {
   readonly provider: Provider
@@ -29,18 +30,13 @@ export interface ConnectionOptions {
   readonly onready: () => void
   /** What the provider says, without what concerns the handshake alone. */
   readonly onevent: (event: ProviderEvent) => void
+  readonly onwarning: (warning: VoiceWarning) => void
   readonly onmessage: (direction: 'in' | 'out', data: WireData) => void
   /** The line was lost; another attempt follows. */
   readonly onlost: (error: VoiceError) => void
   /** It is over for good. */
   readonly onend: (error: VoiceError) => void
 }
-
-/** How much microphone audio waits while there is no line, in ms. */
-const BACKLOG_MS = 2000
-
-/** More than this in the socket's own buffer means that the network is slower than speech, in ms of sound. */
-const CONGESTION_MS = 1000
 
 /** How often to look whether a keep-alive message is due, in ms. */
 const KEEP_ALIVE_TICK_MS = 1000
@@ -52,21 +48,26 @@ const KEEP_ALIVE_TICK_MS = 1000
 export class Connection {
   readonly #options: ConnectionOptions
   readonly #socket: ReconnectingWebSocket
-  readonly #backlog: AudioBacklog
+  readonly #uplink: Uplink
   #ready = false
   #wasReady = false
   /** What the provider said was wrong, in case a close follows that does not say it. */
   #lastError: VoiceError | null = null
   #readyTimer: ReturnType<typeof setTimeout> | undefined
   #keepAliveTimer: ReturnType<typeof setInterval> | undefined
-  #lastAudioAt = 0
+  #keptAliveAt = 0
   #bytesSent = 0
   #bytesReceived = 0
 
   constructor(options: ConnectionOptions) {
     const { provider, endpoint, reconnect, WebSocket } = options
     this.#options = options
-    this.#backlog = new AudioBacklog(provider.inputFormat.sampleRate, BACKLOG_MS)
+    this.#uplink = new Uplink({
+      provider,
+      bufferedAmount: () => this.#socket.bufferedAmount,
+      transmit: (data) => this.#transmit(data),
+      onwarning: options.onwarning,
+    })
     this.#socket = new ReconnectingWebSocket({
       ...reconnect,
       ...(WebSocket && { WebSocket }),
@@ -81,7 +82,7 @@ export class Connection {
 
   /** Payload bytes of messages sent and received, and microphone audio given up, in ms. */
   get stats(): { bytesSent: number; bytesReceived: number; droppedMs: number } {
-    const { droppedMs } = this.#backlog
+    const { droppedMs } = this.#uplink
     return { bytesSent: this.#bytesSent, bytesReceived: this.#bytesReceived, droppedMs }
   }
 
@@ -95,10 +96,14 @@ export class Connection {
     for (const data of this.#options.provider.encode(command)) this.#transmit(data)
   }
 
-  /** Sends a chunk now, or as soon as there is a line that takes it. */
-  sendAudio(pcm: Int16Array<ArrayBuffer>): void {
-    this.#backlog.push(pcm)
-    if (this.#ready) this.#flush()
+  /**
+   * Sends a chunk now, or as soon as there is a line that takes it.
+   *
+   * @param pcm May be used again when this returns.
+   * @param muted Whether it holds the silence of a muted microphone.
+   */
+  sendAudio(pcm: Int16Array<ArrayBuffer>, muted: boolean): void {
+    this.#uplink.push(pcm, muted)
   }
 
   /** Ends it: nothing is sent, received or dialled afterwards. */
@@ -146,28 +151,17 @@ export class Connection {
     this.#socket.ready()
     this.#keepAlive()
     this.#options.onready()
-    this.#flush()
-  }
-
-  #flush(): void {
-    const { provider } = this.#options
-    const { sampleRate } = provider.inputFormat
-    const limit = (CONGESTION_MS / 1000) * sampleRate * 2
-    while (this.#socket.bufferedAmount < limit) {
-      const chunk = this.#backlog.shift()
-      if (!chunk) return
-      this.#lastAudioAt = performance.now()
-      this.#transmit(provider.encodeAudio(chunk))
-    }
+    if (this.#ready) this.#uplink.open()
   }
 
   #keepAlive(): void {
     const { keepAlive } = this.#options.provider
     if (!keepAlive) return
-    this.#lastAudioAt = performance.now()
+    this.#keptAliveAt = performance.now()
     this.#keepAliveTimer = setInterval(() => {
-      if (performance.now() - this.#lastAudioAt < keepAlive.intervalMs) return
-      this.#lastAudioAt = performance.now()
+      const lastSentAt = Math.max(this.#keptAliveAt, this.#uplink.lastSentAt)
+      if (performance.now() - lastSentAt < keepAlive.intervalMs) return
+      this.#keptAliveAt = performance.now()
       this.#transmit(keepAlive.data)
     }, KEEP_ALIVE_TICK_MS)
   }
@@ -213,6 +207,7 @@ export class Connection {
 
   #disarm(): void {
     this.#ready = false
+    this.#uplink.close()
     clearTimeout(this.#readyTimer)
     clearInterval(this.#keepAliveTimer)
   }

@@ -1,3 +1,7 @@
+import type { MicrophoneSettings } from '../audio/audio-format.ts'
+import type { AudioTap } from '../audio/audio-tap.ts'
+import type { JitterBufferOptions } from '../audio/speaker.ts'
+import type { SpeechDetector } from '../audio/speech-detector.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { ReconnectOptions } from '../transport/reconnecting-websocket.ts'
 import type { SessionAuth } from './endpoint.ts'
@@ -11,6 +15,18 @@ export interface SessionOptions {
   microphone?: MediaTrackConstraints
   /** Sound in one message to the provider, in ms, 10…100; default 20. */
   chunkMs?: number
+  /** How much of the agent's voice is held back against an uneven line; it adapts between the two bounds. */
+  jitterBuffer?: JitterBufferOptions
+  /** Whether the microphone hears silence while the agent is to be heard, for devices that echo; default false. */
+  halfDuplex?: boolean
+  /** Notices here and now that the user speaks, such as a `LocalSpeechDetector`; see `speechchange`. */
+  speechDetector?: SpeechDetector
+  /** Whether the agent grows quiet as soon as `speechDetector` hears the user, before the provider has said so. */
+  ducking?: boolean
+  /** What listens to the sound of the session, such as a `Recorder` or a `Spectrum`. */
+  taps?: readonly AudioTap[]
+  /** Whether the screen is kept on while the session lasts; default false. */
+  wakeLock?: boolean
   /** How a lost connection is restored. */
   reconnect?: ReconnectOptions
   /** Where the worklets are served, for pages whose bundler or CSP needs it told. */
@@ -33,8 +49,14 @@ export interface SessionStats {
   readonly outputLevel: number
   /** Sound received and not yet played, in ms. */
   readonly bufferedMs: number
+  /** How much sound the jitter buffer holds back now, in ms. */
+  readonly delayMs: number
   /** How often playback ran dry in the middle of an answer. */
   readonly underruns: number
+  /** Silence that this put in, in ms. */
+  readonly gapMs: number
+  /** What the microphone was really granted; null while there is none. */
+  readonly microphone: MicrophoneSettings | null
   /** Microphone audio given up as there was no line that took it, in ms. */
   readonly droppedMs: number
   readonly bytesSent: number

@@ -8,12 +8,13 @@ import type {
   VoiceEventName,
   VoiceWarning,
 } from '../events.ts'
-import type { Provider, ProviderEvent } from '../providers/provider.ts'
-import { AudioIO } from './audio-io.ts'
+import type { Provider, ProviderEvent, WireData } from '../providers/provider.ts'
+import type { AudioIO } from './audio-io.ts'
 import { Connection } from './connection.ts'
 import { EndpointResolver } from './endpoint.ts'
 import { TurnClock } from './latency.ts'
 import type { SessionStats, VoiceSessionOptions } from './options.ts'
+import { Sound } from './sound.ts'
 import { type AgentTransition, nextAgentState, nextSessionState, type SessionTransition } from './state.ts'
 import { Transcript } from './transcript.ts'
 
@@ -39,13 +40,16 @@ export class VoiceSession {
   #agentState: AgentState = 'idle'
   #run: Run | null = null
   #closing: Promise<void> | null = null
-  #muted = false
-  #volume = 1
+  readonly #sound: Sound
   #resumed = false
   readonly #clock = new TurnClock()
 
-  /** @throws {TypeError} Unless exactly one way to authenticate is given. */
+  /** @throws {TypeError} Unless exactly one way to authenticate is given, and a detector where there is ducking. */
   constructor(options: VoiceSessionOptions) {
+    if (options.ducking && !options.speechDetector) {
+      throw new TypeError('Cannot duck as speechDetector must be given: current value is undefined')
+    }
+    this.#sound = new Sound(options.halfDuplex)
     this.#endpoint = new EndpointResolver(options, options.provider)
     this.provider = options.provider
     this.#options = options
@@ -65,57 +69,90 @@ export class VoiceSession {
     return this.#transcript.entries
   }
 
-  /** While muted the provider hears silence and the line stays alive. */
+  /**
+   * While muted the provider hears silence and the line stays alive. Unmuting takes the microphone again where it
+   * was released; if it cannot be had, a `warning` says why and it stays muted.
+   */
   get muted(): boolean {
-    return this.#muted
+    return this.#sound.muted
   }
 
   set muted(muted: boolean) {
-    this.#muted = muted
-    const microphone = this.#run?.audio.microphone
-    if (microphone) microphone.muted = muted
+    this.#sound.muted = muted
   }
 
   /** Loudness of the agent, 0…1. */
   get volume(): number {
-    return this.#volume
+    return this.#sound.volume
   }
 
   /** @throws {RangeError} Outside 0…1. */
   set volume(volume: number) {
-    if (!(volume >= 0 && volume <= 1)) {
-      throw new RangeError(`Cannot set volume as it must be a number from 0 to 1: current value is ${volume}`)
-    }
-    this.#volume = volume
-    const speaker = this.#run?.audio.speaker
-    if (speaker) speaker.volume = volume
+    this.#sound.volume = volume
+  }
+
+  /** Whether the microphone hears silence while the agent is to be heard: for devices that echo. */
+  get halfDuplex(): boolean {
+    return this.#sound.halfDuplex
+  }
+
+  set halfDuplex(halfDuplex: boolean) {
+    this.#sound.halfDuplex = halfDuplex
+  }
+
+  /** Whether the local `speechDetector` hears the user; false without one. */
+  get userSpeaking(): boolean {
+    return this.#sound.speaking
   }
 
   /** Loudness of the user now, 0…1. */
   get inputLevel(): number {
-    return this.#run?.audio.microphone?.level ?? 0
+    return this.#sound.stats.inputLevel
   }
 
   /** Loudness of the agent now, 0…1. */
   get outputLevel(): number {
-    return this.#run?.audio.speaker?.level ?? 0
+    return this.#sound.stats.outputLevel
   }
 
-  /** What the microphone gives; null while there is none. */
+  /** What the microphone gives; null while there is none. It is another one after a change of device. */
   get inputStream(): MediaStream | null {
-    return this.#run?.audio.microphone?.stream ?? null
+    return this.#sound.inputStream
   }
 
   /** The agent's voice, to record or to analyse; null while there is none. */
   get outputStream(): MediaStream | null {
-    return this.#run?.audio.speaker?.stream ?? null
+    return this.#sound.outputStream
+  }
+
+  /**
+   * Listens to another microphone, in the middle of a session without a gap to be heard, or from the next start.
+   *
+   * @param device A `deviceId` of `enumerateDevices`, a stream of your own, or null for the system's own choice.
+   * @throws {VoiceError} `microphone-…`; what was listened to before stays on.
+   */
+  setInputDevice(device: string | MediaStream | null): Promise<void> {
+    return this.#sound.setInputDevice(device)
+  }
+
+  /**
+   * Plays through another device, now or from the next start.
+   *
+   * @param id A `deviceId` of `enumerateDevices`; empty for the system's own choice.
+   * @throws {VoiceError} `output-device-…`; what was played through before stays.
+   */
+  setOutputDevice(id: string): Promise<void> {
+    return this.#sound.setOutputDevice(id)
+  }
+
+  /** Mutes and lets go of the microphone, so that its light goes out; `muted = false` takes it again. */
+  releaseMicrophone(): void {
+    this.#sound.releaseMicrophone()
   }
 
   get stats(): SessionStats {
-    const { inputLevel, outputLevel } = this
-    const { bufferedMs = 0, underruns = 0 } = this.#run?.audio.speaker ?? {}
     const wire = this.#run?.connection.stats ?? { droppedMs: 0, bytesSent: 0, bytesReceived: 0 }
-    return { inputLevel, outputLevel, bufferedMs, underruns, ...wire }
+    return { ...this.#sound.stats, ...wire }
   }
 
   /** @returns A function that unbinds the listener. */
@@ -180,18 +217,15 @@ export class VoiceSession {
   }
 
   #begin(): Run {
-    const { provider, input = 'microphone', reconnect, WebSocket, readyTimeoutMs } = this.#options
+    const { provider, reconnect, WebSocket, readyTimeoutMs } = this.#options
     const abort = new AbortController()
-    const { microphone, chunkMs, workletUrls, audioContext } = this.#options
-    const audio = new AudioIO({
-      provider,
-      input,
-      ...(microphone && { microphone }),
-      ...(chunkMs !== undefined && { chunkMs }),
-      ...(workletUrls && { workletUrls }),
-      ...(audioContext && { audioContext }),
-      onchunk: (pcm) => run.connection.sendAudio(pcm),
+    const audio = this.#sound.begin({
+      input: 'microphone',
+      ...this.#options,
+      onchunk: (pcm, muted) => run.connection.sendAudio(pcm, muted),
       ondrain: () => this.#silent(),
+      onspeech: (speaking) => this.#emitter.emit('speechchange', { speaking }),
+      ondevicechange: () => this.#devicesChanged(),
       onwarning: (warning) => this.#warn(warning),
       onerror: (error) => this.#end(run, error),
     })
@@ -205,7 +239,8 @@ export class VoiceSession {
       context: () => this.#context(),
       onready: () => this.#ready(run),
       onevent: (event) => this.#handle(run, event),
-      onmessage: (direction, data) => this.#emitter.emit('message', { direction, data }),
+      onwarning: (warning) => this.#warn(warning),
+      onmessage: (direction, data) => this.#tell(direction, data),
       onlost: (error) => this.#lost(run, error),
       onend: (error) => this.#end(run, error),
     })
@@ -219,8 +254,6 @@ export class VoiceSession {
 
   async #open(run: Run): Promise<void> {
     const { audio, connection, abort, ready } = run
-    if (audio.microphone) audio.microphone.muted = this.#muted
-    if (audio.speaker) audio.speaker.volume = this.#volume
     try {
       // The line is dialled once there is a microphone: a prompt may stay open for long, and lines cost money.
       await audio.open(abort.signal)
@@ -249,7 +282,7 @@ export class VoiceSession {
     this.#transition('lost')
     this.#warn({ code: error.code, message: error.message, hint: 'The session reconnects by itself' })
     // The rest of an answer that broke off is not worth hearing: the conversation goes on where it was heard.
-    void run.audio.speaker?.clear()
+    void run.audio.engine?.speaker?.clear()
   }
 
   /** Ends a run once, for whatever reason, and tells it once: to `start` if that waits, else as `error`. */
@@ -270,10 +303,11 @@ export class VoiceSession {
   }
 
   #handle(run: Run, event: ProviderEvent): void {
-    const { speaker } = run.audio
+    const { engine } = run.audio
     switch (event.type) {
       case 'speech-start':
         this.#agent('speech-start')
+        if (engine?.speaker?.playing) engine.interrupted()
         void this.#cutOff({ bySpeech: true })
         break
       case 'speech-end':
@@ -284,11 +318,11 @@ export class VoiceSession {
         this.#agent('thinking')
         break
       case 'audio':
-        speaker?.play(event.itemId, event.data)
+        engine?.speaker?.play(event.itemId, event.data)
         this.#agent('audio')
         break
       case 'audio-end':
-        speaker?.end(event.itemId)
+        engine?.speaker?.end(event.itemId)
         break
       case 'response-end':
         this.#agent('done')
@@ -308,7 +342,7 @@ export class VoiceSession {
   /** Silences the agent and tells the provider what was heard of it. */
   async #cutOff({ bySpeech }: { bySpeech: boolean }): Promise<void> {
     const run = this.#run
-    const { speaker } = run?.audio ?? {}
+    const speaker = run?.audio.engine?.speaker
     if (!run || !speaker || this.#agentState === 'idle') return
     const thinking = this.#agentState === 'thinking'
     if (!speaker.playing && !(thinking && !bySpeech)) return
@@ -327,6 +361,18 @@ export class VoiceSession {
     if (this.#agentState !== 'speaking') return
     this.#agent('silent')
     this.#emitter.emit('turn', this.#clock.finish())
+  }
+
+  /** Bytes that go out are the microphone's, which it uses again: who listens is given a copy. */
+  #tell(direction: 'in' | 'out', data: WireData): void {
+    if (!this.#emitter.events.message?.length) return
+    const copied = direction === 'out' && typeof data !== 'string' ? data.slice(0) : data
+    this.#emitter.emit('message', { direction, data: copied })
+  }
+
+  #devicesChanged(): void {
+    const { stats, outputDevice } = this.#sound
+    this.#emitter.emit('devicechange', { input: stats.microphone, output: outputDevice })
   }
 
   #changed(entry: TranscriptEntry | null): void {
