@@ -88,11 +88,7 @@ export class OpenAIRealtime implements Provider {
   *decode(data: string | ArrayBuffer): Iterable<ProviderEvent> {
     const event = typeof data === 'string' ? parseObject(data) : null
     if (!event) {
-      yield {
-        type: 'warning',
-        code: 'unreadable-message',
-        message: 'The server sent a message that is not a JSON object',
-      }
+      yield unreadable('The server sent a message that is not a JSON object')
       return
     }
     const itemId = stringField(event, 'item_id')
@@ -151,8 +147,7 @@ export class OpenAIRealtime implements Provider {
         yield { type: 'thinking' }
         break
       case 'response.output_audio.delta':
-        if (!this.#isCut(event))
-          yield { type: 'audio', itemId, data: decodeBase64(stringField(event, 'delta')) }
+        if (!this.#isCut(event)) yield audio(itemId, stringField(event, 'delta'))
         break
       case 'response.output_audio.done':
         yield { type: 'audio-end', itemId }
@@ -330,6 +325,18 @@ function message(event: JsonObject): string {
 
 function reply(event: JsonObject): ProviderEvent {
   return { type: 'reply', data: message(event) }
+}
+
+function audio(itemId: string, base64: string): ProviderEvent {
+  try {
+    return { type: 'audio', itemId, data: decodeBase64(base64) }
+  } catch {
+    return unreadable('The server sent audio that is not base64')
+  }
+}
+
+function unreadable(message: string): ProviderEvent {
+  return { type: 'warning', code: 'unreadable-message', message }
 }
 
 /** @param detail An object with `code` and `message`: an error that is none, or what a relay says on its own. */

@@ -206,6 +206,10 @@ describe('OpenAIRealtime', () => {
       expect(types([...provider.decode('{"type":')])).to.deep.equal(['warning'])
       expect(types([...provider.decode('[1]')])).to.deep.equal(['warning'])
       expect(types([...provider.decode(new ArrayBuffer(3))])).to.deep.equal(['warning'])
+      decode(provider, created('r1'))
+      const place = { event_id: 'e', response_id: 'r1', item_id: 'a1', output_index: 0, content_index: 0 }
+      const delta = { type: 'response.output_audio.delta', ...place, delta: 'not base64!' }
+      expect(types(decode(provider, delta))).to.deep.equal(['warning'])
     })
   })
 

@@ -15,8 +15,11 @@ export const wire = {
       })
   },
 
-  /** Begins an answer and sends `ms` of a 440 Hz tone. */
-  answer(socket: ScriptedSocket, { id = 'r1', itemId = 'a1', ms = 1000 } = {}): ScriptedSocket {
+  /** Begins an answer and sends `ms` of a 440 Hz tone, or of one that comes and goes as syllables do. */
+  answer(
+    socket: ScriptedSocket,
+    { id = 'r1', itemId = 'a1', ms = 1000, voice = false } = {},
+  ): ScriptedSocket {
     socket.say({ type: 'response.created', event_id: 'e', response: { id } })
     socket.say({
       type: 'conversation.item.added',
@@ -26,7 +29,7 @@ export const wire = {
     })
     const place = { event_id: 'e', response_id: id, item_id: itemId, output_index: 0, content_index: 0 }
     socket.say({ type: 'response.output_audio_transcript.delta', ...place, delta: 'A tone' })
-    return socket.say({ type: 'response.output_audio.delta', ...place, delta: encodeBase64(tone(ms)) })
+    return socket.say({ type: 'response.output_audio.delta', ...place, delta: encodeBase64(tone(ms, voice)) })
   },
 
   /** Ends the answer. */
@@ -46,10 +49,12 @@ export const wire = {
   },
 }
 
-function tone(ms: number): Uint8Array {
+function tone(ms: number, voice: boolean): Uint8Array {
+  // Two slow beats that never meet, so that no syllable is as long as the one before.
+  const syllable = (i: number) => Math.max(0, Math.sin(i / 1100) * Math.sin(i / 2900))
   const samples = Int16Array.from(
     { length: ms * 24 },
-    (_, i) => 8000 * Math.sin((2 * Math.PI * 440 * i) / 24_000),
+    (_, i) => 8000 * (voice ? syllable(i) : 1) * Math.sin((2 * Math.PI * 440 * i) / 24_000),
   )
   return new Uint8Array(samples.buffer)
 }
