@@ -48,6 +48,7 @@ export interface DeviceChange {
  * | `audio-suspended` | The browser lets no sound begin before a gesture |
  * | `audio-stalled` | Sound stood still and was set going again |
  * | `wake-lock-refused` | The screen may turn off |
+ * | `tap-failed` | What was given in `taps` could not listen |
  * | `speech-detector-failed` | The given detector threw, and is not asked again |
  *
  * Others are a `VoiceErrorCode`, where a failure did not end the session, or the provider's own.

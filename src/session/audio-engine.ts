@@ -1,11 +1,11 @@
-import type { AudioTap } from '../audio/audio-tap.ts'
+import type { AudioTap, TappedNodes } from '../audio/audio-tap.ts'
 import { ContextKeeper } from '../audio/context-keeper.ts'
 import { EchoSentinel } from '../audio/echo-sentinel.ts'
 import { Microphone } from '../audio/microphone.ts'
 import { OutputDevice } from '../audio/output-device.ts'
 import { type JitterBufferOptions, Speaker } from '../audio/speaker.ts'
 import type { SpeechDetector } from '../audio/speech-detector.ts'
-import type { VoiceError } from '../errors.ts'
+import { VoiceError } from '../errors.ts'
 import type { VoiceWarning } from '../events.ts'
 import type { Provider } from '../providers/provider.ts'
 import { WakeLock } from './wake-lock.ts'
@@ -95,12 +95,12 @@ export class AudioEngine {
     navigator.mediaDevices?.addEventListener('devicechange', ondevicechange)
     if (wakeLock) this.#wakeLock = new WakeLock(onwarning)
     this.#warnOfEcho()
-    const nodes = {
+    const nodes: TappedNodes = {
       context,
       input: this.microphone?.output ?? null,
       output: this.speaker?.output ?? null,
     }
-    await Promise.all(taps.map((tap) => tap.connect(nodes)))
+    await Promise.all(taps.map((tap) => this.#connect(tap, nodes)))
   }
 
   /** Plays through another device. @throws {VoiceError} `output-device-…`. */
@@ -175,6 +175,19 @@ export class AudioEngine {
     return speaker
   }
 
+  /** Whoever listens is not needed for the conversation. */
+  async #connect(tap: AudioTap, nodes: TappedNodes): Promise<void> {
+    try {
+      await tap.connect(nodes)
+    } catch (cause) {
+      this.#options.onwarning({
+        code: 'tap-failed',
+        message: `What was given in taps could not listen: ${messageOf(cause)}`,
+        hint: cause instanceof VoiceError ? cause.hint : 'Correct what is given in taps',
+      })
+    }
+  }
+
   #captured(chunk: Int16Array<ArrayBuffer>): void {
     if (this.speaker?.playing) this.#heardAt = this.#now
     if (this.#options.settings.halfDuplex && this.#now - this.#heardAt < ROOM_MS) chunk.fill(0)
@@ -203,7 +216,7 @@ export class AudioEngine {
     this.#setSpeaking(false)
     this.#options.onwarning({
       code: 'speech-detector-failed',
-      message: `The speech detector failed and is not asked again: ${cause instanceof Error ? cause.message : String(cause)}`,
+      message: `The speech detector failed and is not asked again: ${messageOf(cause)}`,
       hint: 'Correct the detector given as speechDetector',
     })
   }
@@ -235,4 +248,8 @@ export class AudioEngine {
   get #now(): number {
     return this.#options.context.currentTime * 1000
   }
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
 }

@@ -22,9 +22,17 @@ export class AudioIO {
   readonly #previousType: string | undefined
   #engine: AudioEngine | null = null
 
-  /** Call it before the first `await` of a click's handler: a browser lets sound begin only there. */
+  /**
+   * Call it before the first `await` of a click's handler: a browser lets sound begin only there.
+   *
+   * @throws {DOMException} `InvalidStateError`, if the caller's context is closed.
+   */
   constructor(options: AudioIOOptions) {
     const { audioContext, input } = options
+    if (audioContext?.state === 'closed') {
+      const text = 'Cannot start as audioContext must not be closed: current value is closed'
+      throw new DOMException(text, 'InvalidStateError')
+    }
     this.#options = options
     this.#owned = audioContext === undefined
     // Without it iOS plays through the earpiece, or silences the page with the ringer's switch.
