@@ -45,6 +45,7 @@ export class AudioIO {
             context: this.#context,
             sampleRate: provider.inputFormat.sampleRate,
             onchunk,
+            onwarning,
             onend: onerror,
             ...(chunkMs !== undefined && { chunkMs }),
             ...(input !== 'microphone' && { stream: input }),

@@ -95,10 +95,11 @@ export class Connection {
     for (const data of this.#options.provider.encode(command)) this.#transmit(data)
   }
 
-  /** Sends a chunk now, or as soon as there is a line that takes it. */
+  /** Sends a chunk now, or a copy as soon as there is a line that takes it. */
   sendAudio(pcm: Int16Array<ArrayBuffer>): void {
-    this.#backlog.push(pcm)
     if (this.#ready) this.#flush()
+    if (this.#ready && this.#backlog.empty && !this.#congested) this.#transmitAudio(pcm)
+    else this.#backlog.push(pcm)
   }
 
   /** Ends it: nothing is sent, received or dialled afterwards. */
@@ -150,15 +151,21 @@ export class Connection {
   }
 
   #flush(): void {
-    const { provider } = this.#options
-    const { sampleRate } = provider.inputFormat
-    const limit = (CONGESTION_MS / 1000) * sampleRate * 2
-    while (this.#socket.bufferedAmount < limit) {
+    while (!this.#congested) {
       const chunk = this.#backlog.shift()
       if (!chunk) return
-      this.#lastAudioAt = performance.now()
-      this.#transmit(provider.encodeAudio(chunk))
+      this.#transmitAudio(chunk)
     }
+  }
+
+  get #congested(): boolean {
+    const { sampleRate } = this.#options.provider.inputFormat
+    return this.#socket.bufferedAmount >= (CONGESTION_MS / 1000) * sampleRate * 2
+  }
+
+  #transmitAudio(pcm: Int16Array<ArrayBuffer>): void {
+    this.#lastAudioAt = performance.now()
+    this.#transmit(this.#options.provider.encodeAudio(pcm))
   }
 
   #keepAlive(): void {

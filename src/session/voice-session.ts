@@ -8,7 +8,7 @@ import type {
   VoiceEventName,
   VoiceWarning,
 } from '../events.ts'
-import type { Provider, ProviderEvent } from '../providers/provider.ts'
+import type { Provider, ProviderEvent, WireData } from '../providers/provider.ts'
 import { AudioIO } from './audio-io.ts'
 import { Connection } from './connection.ts'
 import { EndpointResolver } from './endpoint.ts'
@@ -205,7 +205,7 @@ export class VoiceSession {
       context: () => this.#context(),
       onready: () => this.#ready(run),
       onevent: (event) => this.#handle(run, event),
-      onmessage: (direction, data) => this.#emitter.emit('message', { direction, data }),
+      onmessage: (direction, data) => this.#tell(direction, data),
       onlost: (error) => this.#lost(run, error),
       onend: (error) => this.#end(run, error),
     })
@@ -331,6 +331,13 @@ export class VoiceSession {
 
   #changed(entry: TranscriptEntry | null): void {
     if (entry) this.#emitter.emit('transcript', { entry, entries: this.#transcript.entries })
+  }
+
+  /** What was sent may lie in a buffer that is used again, and a listener may keep what it is given. */
+  #tell(direction: 'in' | 'out', data: WireData): void {
+    if (!this.#emitter.events.message?.length) return
+    const isReused = direction === 'out' && typeof data !== 'string'
+    this.#emitter.emit('message', { direction, data: isReused ? data.slice() : data })
   }
 
   #warn(warning: VoiceWarning): void {
