@@ -5,11 +5,13 @@
  * |---|---|
  * | `insecure-context` | The page is not served over HTTPS or from localhost, so there is no microphone |
  * | `microphone-denied` | The user, or an earlier answer, refused the microphone |
+ * | `microphone-denied-by-system` | The operating system keeps the microphone from the browser |
  * | `microphone-dismissed` | The permission prompt was closed without an answer |
  * | `microphone-blocked` | The embedding page's Permissions Policy forbids the microphone |
  * | `microphone-not-found` | No device, or none that meets the constraints |
  * | `microphone-in-use` | The device exists but another program or the system holds it |
- * | `microphone-ended` | The device went away in mid-session |
+ * | `microphone-ended` | The device, or the stream in its place, went away |
+ * | `microphone-rate-unsupported` | The browser cannot join the device's sample rate to that of the speaker |
  * | `audio-unsupported` | The browser has no AudioWorklet |
  * | `worklet-blocked` | The worklet's script could not be loaded (CSP, or a wrong path) |
  * | `audio-failed` | The audio engine stopped with an error |
@@ -35,11 +37,13 @@
 export type VoiceErrorCode =
   | 'insecure-context'
   | 'microphone-denied'
+  | 'microphone-denied-by-system'
   | 'microphone-dismissed'
   | 'microphone-blocked'
   | 'microphone-not-found'
   | 'microphone-in-use'
   | 'microphone-ended'
+  | 'microphone-rate-unsupported'
   | 'audio-unsupported'
   | 'worklet-blocked'
   | 'audio-failed'
@@ -74,11 +78,19 @@ const KINDS: Readonly<
     'microphone',
     'Allow the microphone for this site in the browser, beside the address',
   ],
+  'microphone-denied-by-system': [
+    'microphone',
+    'Allow the microphone for the browser in the privacy settings of the operating system',
+  ],
   'microphone-dismissed': ['microphone', 'Choose Allow when the browser asks for the microphone', true],
   'microphone-blocked': ['microphone', 'Let the embedding page allow it: <iframe allow="microphone">'],
   'microphone-not-found': ['microphone', 'Connect a microphone or choose another one'],
   'microphone-in-use': ['microphone', 'Close other programs that use the microphone', true],
   'microphone-ended': ['microphone', 'Connect the microphone again or choose another one', true],
+  'microphone-rate-unsupported': [
+    'microphone',
+    'Give microphone and speaker the same sample rate in the settings of the system, or choose another microphone',
+  ],
   'audio-unsupported': [
     'audio',
     'Serve the page over HTTPS or from localhost, and use a browser of 2021 or later',

@@ -54,6 +54,7 @@ export const ENGLISH: Strings = {
   misconfigured: 'Not set up yet',
   errors: {
     'microphone-denied': 'The microphone is not allowed',
+    'microphone-denied-by-system': 'The system does not allow the microphone',
     'microphone-dismissed': 'The microphone is not allowed yet',
     'microphone-blocked': 'This page may not use the microphone',
     'microphone-not-found': 'No microphone was found',

@@ -9,3 +9,8 @@ export function workletFailed(cause: unknown): VoiceError {
 export function insecureContext(api: string): VoiceError {
   return new VoiceError('insecure-context', `Cannot use audio as the page must be secure: ${api} is missing`)
 }
+
+/** @returns What it means that a track has ended by itself. */
+export function microphoneEnded(): VoiceError {
+  return new VoiceError('microphone-ended', 'The microphone went away')
+}

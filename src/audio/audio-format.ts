@@ -12,3 +12,17 @@ export interface AudioFormat {
 export function bytesPerSample(encoding: AudioEncoding): 1 | 2 {
   return encoding === 'pcm16' ? 2 : 1
 }
+
+/** What was really granted of a microphone; what the browser does not tell is left out. */
+export interface MicrophoneSettings {
+  /** As `enumerateDevices` names it. */
+  readonly deviceId?: string
+  /** As the user knows it. */
+  readonly label: string
+  /** In Hz; what the device claims. */
+  readonly sampleRate?: number
+  readonly channelCount?: number
+  readonly echoCancellation?: boolean
+  readonly noiseSuppression?: boolean
+  readonly autoGainControl?: boolean
+}

@@ -7,11 +7,17 @@ export interface CaptureOptions {
   readonly chunkMs: number
 }
 
-/** From the capture worklet: one chunk of 16-bit samples, transferred, and its level (0…1). */
+/** From the capture worklet: one chunk of 16-bit samples, transferred, and the sum of the squares of its floats. */
 export interface CaptureMessage {
   readonly samples: ArrayBuffer
-  readonly level: number
+  /** 0 only where every sample was exactly 0. */
+  readonly energy: number
 }
+
+/** To the capture worklet. */
+export type CaptureCommand =
+  /** Use the buffer of a chunk, transferred, for a later one. */
+  { readonly type: 'recycle'; readonly samples: ArrayBuffer } | CloseCommand
 
 /** To either worklet: end the processor. */
 export interface CloseCommand {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 export const SPEECH_FILE = fileURLToPath(new URL('../fixtures/speech-44k1.wav', import.meta.url))
 
 /**
- * How tests start Chromium: a fake microphone that plays recorded speech and is granted without a prompt.
+ * How tests start Chromium: two fake microphones that play recorded speech and are granted without a prompt.
  * The autoplay policy stays the browser's own unless a test asks.
  *
  * @param {{ speechFile?: string, args?: string[] }} [options]
@@ -16,7 +16,7 @@ export function chromiumOptions({ speechFile = SPEECH_FILE, args = [] } = {}) {
     args: [
       ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
       '--use-fake-ui-for-media-stream',
-      '--use-fake-device-for-media-stream',
+      '--use-fake-device-for-media-stream=device-count=2',
       `--use-file-for-fake-audio-capture=${speechFile}`,
       '--disable-background-networking',
       '--disable-component-update',

@@ -40,7 +40,8 @@ export class ScriptedSocket {
 
   send(data: string | ArrayBuffer | Uint8Array): void {
     if (this.readyState !== 1) throw new DOMException('Not open', 'InvalidStateError')
-    this.sent.push(data)
+    // Like the real one, which has the bytes of a view as they are now.
+    this.sent.push(typeof data === 'string' ? data : data.slice(0))
   }
 
   close(code = 1000): void {

@@ -1,12 +1,15 @@
 import { CaptureChunker } from '../capture-chunker.ts'
-import type { CaptureMessage, CaptureOptions } from '../worklet-messages.ts'
+import type { CaptureCommand, CaptureOptions } from '../worklet-messages.ts'
 
 /** How many samples pass while there is no channel. @see https://www.w3.org/TR/webaudio/#render-quantum */
 const RENDER_QUANTUM = 128
 
-/** Sends what it hears as chunks of 16-bit samples, until it is told to close: the only message there is. */
+/** Sends what it hears as chunks of 16-bit samples, in buffers that the page returns, until it is told to close. */
 class CaptureProcessor extends AudioWorkletProcessor {
   readonly #chunker: CaptureChunker
+  /** One for all chunks, as what is posted is copied. */
+  readonly #message = { samples: new ArrayBuffer(0), energy: 0 }
+  readonly #transfer = [this.#message.samples]
   #closed = false
 
   constructor({ processorOptions }: { processorOptions: CaptureOptions }) {
@@ -15,22 +18,33 @@ class CaptureProcessor extends AudioWorkletProcessor {
       inputRate: sampleRate,
       outputRate: processorOptions.sampleRate,
       chunkMs: processorOptions.chunkMs,
-      deliver: ({ buffer }, level) => this.#send({ samples: buffer, level }),
+      deliver: ({ buffer }, energy) => this.#send(buffer, energy),
     })
-    this.port.onmessage = () => {
-      this.#closed = true
-      this.port.close()
-    }
+    this.port.onmessage = ({ data }: MessageEvent<CaptureCommand>) => this.#obey(data)
   }
 
-  process([channels = []]: Float32Array[][]): boolean {
+  process(inputs: Float32Array[][]): boolean {
     if (this.#closed) return false
-    this.#chunker.push(channels, channels[0]?.length ?? RENDER_QUANTUM)
+    const channels = inputs[0]!
+    this.#chunker.push(channels, channels.length > 0 ? channels[0]!.length : RENDER_QUANTUM)
     return true
   }
 
-  #send(message: CaptureMessage): void {
-    this.port.postMessage(message, [message.samples])
+  #send(samples: ArrayBuffer, energy: number): void {
+    this.#message.samples = this.#transfer[0] = samples
+    this.#message.energy = energy
+    this.port.postMessage(this.#message, this.#transfer)
+  }
+
+  #obey(command: CaptureCommand): void {
+    switch (command.type) {
+      case 'recycle':
+        this.#chunker.recycle(command.samples)
+        break
+      case 'close':
+        this.#closed = true
+        this.port.close()
+    }
   }
 }
 
