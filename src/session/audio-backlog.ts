@@ -29,14 +29,8 @@ export class AudioBacklog {
     return this.#droppedSamples / this.#samplesPerMs
   }
 
-  /** Whether nothing waits. */
-  get empty(): boolean {
-    return this.#chunks.length === 0
-  }
-
-  /** @param chunk Is copied. */
   push(chunk: Int16Array<ArrayBuffer>): void {
-    this.#chunks.push(chunk.slice())
+    this.#chunks.push(chunk)
     this.#samples += chunk.length
     while (this.#samples > this.#maxMs * this.#samplesPerMs && this.#chunks.length > 1) {
       this.#droppedSamples += this.shift()?.length ?? 0
