@@ -1,5 +1,8 @@
-/** The worklets' code as a string: loaded only where the files beside the package cannot be. */
-const LAZY = ['*/worklets-inlined.js']
+/**
+ * What `import` brings is what a page loads; the audio engine follows when a conversation with sound starts, and the
+ * worklets' code as a string only where the files beside the package cannot be had.
+ */
+const LAZY = ['*/audio-engine.js', '*/worklets-inlined.js']
 
 /** What a bundler makes of an import; measured without what loads later, or not at all. */
 const esbuild = (config) => ({
@@ -20,9 +23,18 @@ const entry = (name, path, limit, more = {}) => ({
 
 export default [
   entry('core with one provider', 'dist/index.js', '12 kB', { import: '{ VoiceSession, OpenAIRealtime }' }),
+  entry(
+    'the audio engine, loaded when a conversation with sound starts',
+    'dist/chunks/audio-engine.js',
+    '8 kB',
+    {
+      // What it shares with the core is there already.
+      modifyEsbuildConfig: (config) => esbuild({ ...config, external: ['./voice-session-*.js'] }),
+    },
+  ),
   entry('voicewire/elements, Lit included', 'dist/elements/index.js', '26 kB'),
   entry('voicewire/audio', 'dist/audio.js', '3 kB'),
-  entry('dist/voice-agent.js, the one file for a script tag', 'dist/voice-agent.js', '31 kB'),
+  entry('dist/voice-agent.js, the one file for a script tag', 'dist/voice-agent.js', '38 kB'),
   entry('worklets/capture.js, loaded by the microphone', 'dist/worklets/capture.js', '2 kB'),
   entry('worklets/playback.js, loaded by the speaker', 'dist/worklets/playback.js', '3.5 kB'),
   entry(

@@ -111,8 +111,10 @@ const modules = {
     format: 'es',
     sourcemap: true,
     entryFileNames: '[name].js',
-    chunkFileNames: ({ moduleIds }) =>
-      moduleIds.includes('\0virtual:worklets') ? 'chunks/worklets-inlined.js' : 'chunks/[name]-[hash].js',
+    chunkFileNames: ({ moduleIds, isDynamicEntry, name }) => {
+      if (moduleIds.includes('\0virtual:worklets')) return 'chunks/worklets-inlined.js'
+      return isDynamicEntry ? `chunks/${name}.js` : 'chunks/[name]-[hash].js'
+    },
   },
 }
 

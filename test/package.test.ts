@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
@@ -61,4 +62,16 @@ test('package: every file that an entry names exists, types too', () => {
 test('package: declarations name files that a package has', () => {
   const text = readFileSync(new URL('dist/types/src/index.d.ts', ROOT), 'utf8')
   assert.doesNotMatch(text, /from '[^']*\.ts'/)
+})
+
+test('package: the worklets lie where each chunk looks for them, named in full so that bundlers find them', () => {
+  const found = globSync('dist/**/*.js', { cwd: ROOT }).flatMap((file) => {
+    const text = readFileSync(new URL(file, ROOT), 'utf8')
+    return [...text.matchAll(/new URL\("([^"]*worklets[^"]*)",import\.meta\.url\)/g)].map(
+      ([, path = '']) => new URL(path, new URL(file, ROOT)),
+    )
+  })
+  const files = new Set(found.map(({ pathname }) => basename(pathname)))
+  assert.deepEqual([...files].sort(), ['capture.js', 'playback.js'])
+  for (const url of found) assert.ok(existsSync(url), url.pathname)
 })

@@ -252,16 +252,12 @@ export class VoiceSession {
     return run
   }
 
-  async #open(run: Run): Promise<void> {
+  #open(run: Run): Promise<void> {
     const { audio, connection, abort, ready } = run
-    try {
-      // The line is dialled once there is a microphone: a prompt may stay open for long, and lines cost money.
-      await audio.open(abort.signal)
-      if (!abort.signal.aborted) connection.open()
-    } catch (error) {
-      this.#end(run, error)
-    }
-    await ready.promise
+    // The line is dialled once there is a microphone: a prompt may stay open for long, and lines cost money.
+    const opened = audio.open(abort.signal).then(() => abort.signal.aborted || connection.open())
+    opened.catch((error: unknown) => this.#end(run, error))
+    return ready.promise
   }
 
   #context(): { history: Transcript['history']; resumed: boolean } {
