@@ -15,10 +15,12 @@ export interface InputDeviceOptions {
   onmuted: () => void
 }
 
-/** One device fades out while the next fades in: the time constant, in seconds. */
+/** The time constant of a fade, in seconds: a click needs less, and a syllable would notice more. */
 const FADE_SECONDS = 0.004
+/** How long the device before is still heard, in seconds: the first sound of a new one comes 10 ms late or more. */
+const OVERLAP_SECONDS = 0.03
 /** After this the fade is below −60 dB, in ms. */
-const FADED_MS = 30
+const FADED_MS = 60
 
 /** One stream that sound comes from, a device's or a caller's, as a node that fades in and out. */
 export class InputDevice {
@@ -89,7 +91,8 @@ export class InputDevice {
   /** Fades out, then stops; at once when the signal is aborted. */
   async leave(signal: AbortSignal): Promise<void> {
     this.#stopping.abort()
-    this.#gain.gain.setTargetAtTime(0, this.#gain.context.currentTime, FADE_SECONDS)
+    const { gain, context } = this.#gain
+    gain.setTargetAtTime(0, context.currentTime + OVERLAP_SECONDS, FADE_SECONDS)
     await delay(FADED_MS, signal).catch(() => {
       // Nobody hears the fade.
     })

@@ -1,86 +1,27 @@
 import { expect } from 'chai'
-import { Microphone, type MicrophoneOptions } from '../../src/audio/microphone.ts'
+import type { Microphone } from '../../src/audio/microphone.ts'
 import { encodePCM16 } from '../../src/audio/pcm.ts'
 import { Resampler } from '../../src/audio/resampler.ts'
 import { VoiceError } from '../../src/errors.ts'
-import { observe, tap } from './support/observed-context.ts'
+import {
+  deviceIds,
+  getUserMedia,
+  isLive,
+  isLoud,
+  isSilent,
+  rejection,
+  replaceGetUserMedia,
+  running,
+  setUp,
+  tearDown,
+  toneStream,
+  watchRequests,
+} from './support/microphone.ts'
+import { tap, watchNodes } from './support/observed-context.ts'
 import { concatenate, firstDifference } from './support/signal.ts'
 
-const contexts: AudioContext[] = []
-const microphones: Microphone[] = []
-const devices = navigator.mediaDevices
-const getUserMedia = devices.getUserMedia.bind(devices)
-
-async function running(options?: AudioContextOptions): Promise<AudioContext> {
-  const context = await observe(new AudioContext(options))
-  contexts.push(context)
-  return context
-}
-
-/** A microphone whose chunks are kept. */
-async function setUp(options: Partial<MicrophoneOptions> = {}) {
-  const context = options.context ?? (await running())
-  const chunks: Int16Array<ArrayBuffer>[] = []
-  const levels: number[] = []
-  const ended = Promise.withResolvers<VoiceError>()
-  let waiting: { until: () => boolean; resolve: () => void }[] = []
-  const microphone = new Microphone({
-    context,
-    sampleRate: 16_000,
-    onchunk: (chunk) => {
-      chunks.push(chunk.slice())
-      for (const { until, resolve } of waiting) if (until()) resolve()
-      waiting = waiting.filter(({ until }) => !until())
-    },
-    onlevel: (level) => levels.push(level),
-    onend: ended.resolve,
-    ...options,
-  })
-  microphones.push(microphone)
-  const until = (condition: () => boolean) =>
-    new Promise<void>((resolve) => {
-      if (condition()) resolve()
-      else waiting.push({ until: condition, resolve })
-    })
-  const more = (count: number) => {
-    const enough = chunks.length + count
-    return until(() => chunks.length >= enough)
-  }
-  return { context, microphone, chunks, levels, until, more, ended: ended.promise }
-}
-
-/** A stream that the test makes itself: a tone. */
-function toneStream(context: AudioContext) {
-  const destination = context.createMediaStreamDestination()
-  const oscillator = context.createOscillator()
-  oscillator.connect(destination)
-  oscillator.start()
-  return destination.stream
-}
-
-function replaceGetUserMedia(
-  replacement: (constraints: MediaStreamConstraints) => Promise<MediaStream>,
-): void {
-  Object.defineProperty(devices, 'getUserMedia', { configurable: true, value: replacement })
-}
-
-async function rejection(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    () => expect.fail('was expected to reject'),
-    (reason: unknown) => reason,
-  )
-}
-
-const isLoud = (chunk: Int16Array) => chunk.some((x) => Math.abs(x) > 500)
-const isSilent = (chunk: Int16Array) => chunk.every((x) => x === 0)
-const isLive = (stream: MediaStream) => stream.getTracks().some(({ readyState }) => readyState === 'live')
-
 describe('Microphone', () => {
-  afterEach(async () => {
-    Reflect.deleteProperty(devices, 'getUserMedia')
-    for (const microphone of microphones.splice(0)) microphone.close()
-    for (const context of contexts.splice(0)) await context.close()
-  })
+  afterEach(tearDown)
 
   for (const [contextRate, sampleRate] of [
     [48_000, 16_000],
@@ -165,6 +106,63 @@ describe('Microphone', () => {
     await Promise.all([microphone.open(), microphone.open()])
     await microphone.open()
     expect(asked).to.equal(1)
+  })
+
+  it('constructor refuses a chunkMs that is not in 10…100', async () => {
+    const context = await running()
+    for (const chunkMs of [9, 101, Number.NaN]) {
+      expect(await rejection(setUp({ context, chunkMs }))).to.be.instanceOf(RangeError)
+    }
+  })
+
+  it('chunks are used again once the call is over, unless they were taken', async () => {
+    const context = await running()
+    const given: Int16Array[] = []
+    const enough = Promise.withResolvers<void>()
+    const { microphone } = await setUp({
+      context,
+      stream: toneStream(context),
+      onchunk: (chunk) => {
+        if (given.length % 2 === 1) structuredClone(chunk.buffer, { transfer: [chunk.buffer] })
+        else if (chunk.length !== 320) enough.reject(new Error(`${chunk.length} samples`))
+        given.push(chunk)
+        if (given.length === 100) enough.resolve()
+      },
+    })
+    await microphone.open()
+    await enough.promise
+    // The last one is given back when this call of the listener is over.
+    expect(given.slice(0, -1).every(({ length }) => length === 0)).to.equal(true)
+  })
+
+  it('settings are those of the device that was granted', async () => {
+    const [, second] = await deviceIds()
+    const { microphone } = await setUp({
+      constraints: { deviceId: { exact: second! }, echoCancellation: false, noiseSuppression: false },
+    })
+    expect(microphone.settings).to.equal(null)
+    await microphone.open()
+    expect(microphone.settings).to.deep.include({
+      deviceId: second!,
+      label: 'Fake Audio Input 2',
+      channelCount: 1,
+      echoCancellation: false,
+      noiseSuppression: false,
+      autoGainControl: true,
+    })
+    expect(microphone.settings!.sampleRate).to.be.above(0)
+    microphone.close()
+    expect(microphone.settings).to.equal(null)
+  })
+
+  it('settings leave out what the browser does not tell', async () => {
+    const stream = await getUserMedia({ audio: true })
+    const settings = { sampleRate: 0, echoCancellation: undefined, groupId: 'g' }
+    Object.defineProperty(stream.getAudioTracks()[0]!, 'getSettings', { value: () => settings })
+    const { microphone } = await setUp({ stream })
+    await microphone.open()
+    expect(microphone.settings).to.deep.equal({ label: 'Fake Default Audio Input' })
+    for (const track of stream.getTracks()) track.stop()
   })
 
   it('chunkMs sets the length of a chunk', async () => {
@@ -323,12 +321,160 @@ describe('Microphone', () => {
     expect(streams.map(isLive)).to.deep.equal([false])
   })
 
-  it('onend is called with audio-failed when the worklet fails', async () => {
-    const { microphone, ended } = await setUp({ sampleRate: 16_000.5 })
+  it('onwarning is called with capture-restarted when the worklet fails, and chunks go on', async () => {
+    const { nodes, restore } = watchNodes()
+    const { microphone, told, more, loud } = await setUp()
+    await microphone.open()
+    await more(1)
+    nodes[0]!.port.postMessage({ type: 'fail' })
+    await more(5)
+    await loud()
+    restore()
+    expect(told).to.deep.equal(['capture-restarted'])
+    expect(nodes.length).to.equal(2)
+  })
+
+  it('onend is called with audio-failed when the worklet fails again at once, and all is let go', async () => {
+    const { streams } = watchRequests()
+    const { microphone, told, ended } = await setUp({ sampleRate: 16_000.5 })
     await microphone.open()
     const error = await ended
     expect([error.code, error.phase]).to.deep.equal(['audio-failed', 'audio'])
+    expect(told).to.deep.equal(['capture-restarted'])
     expect(microphone.stream).to.equal(null)
+    expect(streams.map(isLive)).to.deep.equal([false])
+  })
+
+  it('release() lets go of the device while silence goes on; muted = false asks for it again', async () => {
+    const { streams } = watchRequests()
+    const { microphone, chunks, told, more, until, loud } = await setUp()
+    await microphone.open()
+    await loud()
+    microphone.release()
+    expect([microphone.muted, microphone.stream, microphone.settings]).to.deep.equal([true, null, null])
+    expect(streams.map(isLive)).to.deep.equal([false])
+    const from = chunks.length
+    await more(20)
+    expect(chunks.slice(from).every(isSilent)).to.equal(true)
+    microphone.muted = false
+    expect(microphone.muted).to.equal(true)
+    await until(() => !microphone.muted)
+    await loud()
+    expect(streams.map(isLive)).to.deep.equal([false, true])
+    expect(told).to.deep.equal(['change', 'change'])
+  })
+
+  it("release() disconnects a caller's stream and never stops it; unmute() brings it back", async () => {
+    const context = await running()
+    const stream = toneStream(context)
+    const { microphone, chunks, more, loud } = await setUp({ context, stream })
+    await microphone.open()
+    await loud()
+    microphone.release()
+    expect([isLive(stream), stream.getAudioTracks()[0]!.enabled]).to.deep.equal([true, true])
+    const from = chunks.length + 1
+    await more(10)
+    expect(chunks.slice(from).every(isSilent)).to.equal(true)
+    await microphone.unmute()
+    expect([microphone.muted, microphone.stream]).to.deep.equal([false, stream])
+    await loud()
+  })
+
+  it('unmute() after release() rejects where the device is refused, and it stays muted', async () => {
+    const { microphone, told, more } = await setUp()
+    await microphone.open()
+    microphone.release()
+    replaceGetUserMedia(() => Promise.reject(new DOMException('Permission denied', 'NotAllowedError')))
+    const error = (await rejection(microphone.unmute())) as VoiceError
+    expect([error.code, microphone.muted]).to.deep.equal(['microphone-denied', true])
+    await more(5)
+    expect(told).to.deep.equal(['change'])
+  })
+
+  it('muted = false after release() tells a refusal by onwarning, and it stays muted', async () => {
+    const { microphone, told, until } = await setUp()
+    await microphone.open()
+    microphone.release()
+    replaceGetUserMedia(() => Promise.reject(new DOMException('', 'NotFoundError')))
+    microphone.muted = false
+    await until(() => told.length > 1)
+    expect([told, microphone.muted]).to.deep.equal([['change', 'microphone-not-found'], true])
+  })
+
+  it('muted = true takes muted = false back, also where the device is granted later', async () => {
+    const { microphone, more } = await setUp()
+    await microphone.open()
+    microphone.release()
+    const granted = Promise.withResolvers<MediaStream>()
+    const asked = Promise.withResolvers<void>()
+    replaceGetUserMedia(() => {
+      asked.resolve()
+      return granted.promise
+    })
+    const unmuting = rejection(microphone.unmute())
+    await asked.promise
+    microphone.muted = true
+    expect(((await unmuting) as Error).name).to.equal('AbortError')
+    const stream = await getUserMedia({ audio: true })
+    granted.resolve(stream)
+    await more(2)
+    expect([isLive(stream), microphone.stream, microphone.muted]).to.deep.equal([false, null, true])
+  })
+
+  it('release() during open() opens without a device; unmute() asks for the first one', async () => {
+    const { asked } = watchRequests()
+    const { microphone, chunks, more, loud } = await setUp()
+    const opening = microphone.open()
+    microphone.release()
+    await opening
+    await more(5)
+    expect([asked.length, chunks.every(isSilent)]).to.deep.equal([0, true])
+    await microphone.unmute()
+    await loud()
+    expect(asked.length).to.equal(1)
+  })
+
+  it('release() during the prompt of open() takes that back', async () => {
+    const asked = Promise.withResolvers<void>()
+    const granted = Promise.withResolvers<MediaStream>()
+    replaceGetUserMedia(() => {
+      asked.resolve()
+      return granted.promise
+    })
+    const { microphone, more } = await setUp()
+    const opening = microphone.open()
+    await asked.promise
+    microphone.release()
+    await opening
+    const stream = await getUserMedia({ audio: true })
+    granted.resolve(stream)
+    await more(2)
+    expect([isLive(stream), microphone.stream]).to.deep.equal([false, null])
+  })
+
+  it('onwarning is called with microphone-silent once after 5 s of zeros, counted in samples', async () => {
+    const context = await running()
+    const { stream } = context.createMediaStreamDestination()
+    const { microphone, chunks, told, until, more } = await setUp({ context, stream, chunkMs: 100 })
+    await microphone.open()
+    await until(() => told.length > 0)
+    expect(chunks.length).to.equal(50)
+    await more(5)
+    expect(told).to.deep.equal(['microphone-silent'])
+  })
+
+  it('output carries what is captured from the beginning, and is silent while muted', async () => {
+    const context = await running()
+    const { microphone, loud } = await setUp({ context, stream: toneStream(context) })
+    const recorder = context.createMediaStreamDestination()
+    microphone.output.connect(recorder)
+    await microphone.open()
+    await loud()
+    const other = await setUp({ context, stream: recorder.stream })
+    await other.microphone.open()
+    await other.loud()
+    microphone.muted = true
+    await other.until(() => isSilent(other.chunks.at(-1)!))
   })
 
   for (const [name, message, code] of [
@@ -386,6 +532,23 @@ describe('Microphone', () => {
     for (const track of stream.getTracks()) track.stop()
     const late = await setUp({ stream })
     expect(((await rejection(late.microphone.open())) as VoiceError).code).to.equal('microphone-ended')
+  })
+
+  it("open() rejects with microphone-rate-unsupported where a browser cannot join the device's rate", async () => {
+    const { streams } = watchRequests()
+    const context = await running()
+    const cause = new DOMException('different sample-rate', 'NotSupportedError')
+    context.createMediaStreamSource = () => {
+      throw cause
+    }
+    const { microphone } = await setUp({ context })
+    const error = (await rejection(microphone.open())) as VoiceError
+    expect([error.code, error.phase, error.cause]).to.deep.equal([
+      'microphone-rate-unsupported',
+      'microphone',
+      cause,
+    ])
+    expect(streams.map(isLive)).to.deep.equal([false])
   })
 
   it('open() rejects with worklet-blocked before anybody is asked', async () => {

@@ -68,3 +68,19 @@ export function obeyed(node: AudioWorkletNode): Promise<void> {
     node.port.postMessage({ type: 'ping' })
   })
 }
+
+/** @returns The worklet nodes that are made from now on, until `restore`. */
+export function watchNodes(): { nodes: AudioWorkletNode[]; restore: () => void } {
+  const nodes: AudioWorkletNode[] = []
+  const Original = globalThis.AudioWorkletNode
+  globalThis.AudioWorkletNode = class extends Original {
+    constructor(...args: ConstructorParameters<typeof Original>) {
+      super(...args)
+      nodes.push(this)
+    }
+  }
+  const restore = () => {
+    globalThis.AudioWorkletNode = Original
+  }
+  return { nodes, restore }
+}
