@@ -25,11 +25,11 @@ export default [
   entry('core with one provider', 'dist/index.js', '12 kB', { import: '{ VoiceSession, OpenAIRealtime }' }),
   entry(
     'the audio engine, loaded when a conversation with sound starts',
-    'dist/chunks/audio-engine.js',
+    'dist/audio-engine.js',
     '8 kB',
     {
       // What it shares with the core is there already.
-      modifyEsbuildConfig: (config) => esbuild({ ...config, external: ['./voice-session-*.js'] }),
+      modifyEsbuildConfig: (config) => esbuild({ ...config, external: ['./chunks/voice-session-*.js'] }),
     },
   ),
   entry('voicewire/elements, Lit included', 'dist/elements/index.js', '26 kB'),

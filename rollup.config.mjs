@@ -113,7 +113,8 @@ const modules = {
     entryFileNames: '[name].js',
     chunkFileNames: ({ moduleIds, isDynamicEntry, name }) => {
       if (moduleIds.includes('\0virtual:worklets')) return 'chunks/worklets-inlined.js'
-      return isDynamicEntry ? `chunks/${name}.js` : 'chunks/[name]-[hash].js'
+      // Beside the worklets, which are then beside a bundle too, whose maker copied them there.
+      return isDynamicEntry ? `${name}.js` : 'chunks/[name]-[hash].js'
     },
   },
 }

@@ -18,10 +18,10 @@ before(async () => {
 })
 after(() => browser.close())
 
-/** @returns The first example in a language, as it stands in the README. */
-function example(language: string): string {
-  const [, code] = new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(README) ?? []
-  return code ?? assert.fail(`The README has no example in ${language}`)
+/** @returns The examples in a language, as they stand in the README. */
+function examples(language: string): string[] {
+  const found = README.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))
+  return [...found].map(([, code = '']) => code)
 }
 
 /** Serves a page that holds an example, with its script, and does with it what a reader would. */
@@ -44,7 +44,7 @@ async function tryOut(
 
 test('README: the script tag works as it stands', { timeout: 60_000 }, () => {
   const code = readFileSync(`${ROOT}/dist/voice-agent.js`, 'utf8')
-  return tryOut(example('html'), {
+  return tryOut(examples('html')[0]!, {
     script: { path: '/voice-agent.js', code },
     check: async (page) => {
       await page.getByRole('button', { name: /start/i }).click()
@@ -57,19 +57,51 @@ test('README: the script tag works as it stands', { timeout: 60_000 }, () => {
   })
 })
 
-test('README: the ES module works as it stands, with a bundler', { timeout: 60_000 }, async () => {
+async function bundle(code: string): Promise<{ path: string; code: string }> {
   // A page may not ask for another port than its own here, so the relay of the example is that of the page.
-  const contents = example('ts').replace('https://relay.example.com/', '/')
+  const contents = code.replace('https://relay.example.com/', '/')
   const stdin = { contents, resolveDir: ROOT, loader: 'ts' as const }
   const { outputFiles } = await build({ stdin, bundle: true, format: 'esm', write: false, logLevel: 'error' })
   // Where the bundler's output lies, the package's worklets lie beside it.
-  const script = { path: '/dist/example.js', code: outputFiles[0]?.text ?? '' }
+  return { path: '/dist/example.js', code: outputFiles[0]?.text ?? '' }
+}
+
+test('README: the ES module works as it stands, with a bundler', { timeout: 60_000 }, async () => {
+  const script = await bundle(examples('ts')[0]!)
   await tryOut('<button>Talk</button><script type="module" src="/dist/example.js"></script>', {
     script,
     check: async (page) => {
       const said = page.waitForEvent('console', (message) => /^assistant: \w/.test(message.text()))
       await page.getByRole('button').click()
       await said
+    },
+  })
+})
+
+test('README: the example of the sound options works, given a way to authenticate', {
+  timeout: 60_000,
+}, async () => {
+  const [first = '', sound = ''] = examples('ts')
+  assert.ok(sound.includes('ducking'))
+  const tokens = first.match(/^const tokens = .*$/m)?.[0] ?? ''
+  const code = `
+    import { OpenAIRealtime, TokenClient, VoiceSession } from 'voicewire'
+    ${tokens}
+    ${sound.replace('new OpenAIRealtime()', "new OpenAIRealtime({ instructions: 'Be brief' })").replace("relay.example.com/',", "relay.example.com/', getToken: (given) => tokens.get(given),")}
+    session.on('transcript', ({ entry }) => console.log(entry.role, entry.text))
+    document.querySelector('button').onclick = async () => {
+      await session.start()
+      setTimeout(async () => {
+        await session.stop()
+        console.log('recorded', (await recorder.stop()).size)
+      }, 2000)
+    }`
+  await tryOut('<button>Talk</button><script type="module" src="/dist/example.js"></script>', {
+    script: await bundle(code),
+    check: async (page) => {
+      const recorded = page.waitForEvent('console', (message) => /^recorded \d{5,}/.test(message.text()))
+      await page.getByRole('button').click()
+      await recorded
     },
   })
 })
