@@ -11,8 +11,11 @@ export class ChunkDecoder {
     this.#encoding = encoding
   }
 
-  /** @returns The samples that are complete, in a buffer of their own; half a sample waits for its item's next chunk. */
-  decode(itemId: string, data: Uint8Array): Int16Array<ArrayBuffer> {
+  /**
+   * @param data Not copied where it can be read as it lies: ten minutes of sound cost no time.
+   * @returns The samples that are complete; half a sample waits for its item's next chunk.
+   */
+  decode(itemId: string, data: Uint8Array<ArrayBuffer>): Int16Array<ArrayBuffer> {
     switch (this.#encoding) {
       case 'mulaw':
         return decodeMulaw(data)
@@ -28,13 +31,20 @@ export class ChunkDecoder {
     this.#carry = null
   }
 
-  #join(itemId: string, data: Uint8Array): Int16Array<ArrayBuffer> {
-    const carried = this.#carry?.itemId === itemId ? [this.#carry.byte] : []
-    const length = carried.length + data.length
-    const bytes = new Uint8Array(length + (length % 2))
-    bytes.set(carried)
-    bytes.set(data, carried.length)
-    if (length > 0) this.#carry = length % 2 === 1 ? { itemId, byte: bytes[length - 1]! } : null
-    return new Int16Array(length % 2 === 1 ? bytes.buffer.slice(0, -2) : bytes.buffer)
+  #join(itemId: string, data: Uint8Array<ArrayBuffer>): Int16Array<ArrayBuffer> {
+    if (data.length === 0) return new Int16Array(0)
+    const carried = this.#carry?.itemId === itemId ? this.#carry.byte : null
+    const bytes = carried === null && data.byteOffset % 2 === 0 ? data : prepend(carried, data)
+    const odd = bytes.length % 2 === 1
+    this.#carry = odd ? { itemId, byte: bytes[bytes.length - 1]! } : null
+    return new Int16Array(bytes.buffer, bytes.byteOffset, (bytes.length - (odd ? 1 : 0)) / 2)
   }
+}
+
+function prepend(byte: number | null, data: Uint8Array): Uint8Array<ArrayBuffer> {
+  const first = byte === null ? 0 : 1
+  const bytes = new Uint8Array(first + data.length)
+  if (byte !== null) bytes[0] = byte
+  bytes.set(data, first)
+  return bytes
 }

@@ -76,9 +76,10 @@ export class SampleRing {
 
   /** Drops the segments that ended at least `margin` samples before `position`. */
   forget(margin: number): void {
-    this.segments = this.segments.filter(
-      ({ start, length, ended }) => !ended || start + length + margin > this.position,
-    )
+    const { segments } = this
+    while (segments[0]?.ended && segments[0].start + segments[0].length + margin <= this.position) {
+      segments.shift()
+    }
   }
 
   /** Drops all samples and segments; `position` stays. */

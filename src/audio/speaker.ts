@@ -1,9 +1,12 @@
 import type { VoiceError } from '../errors.ts'
 import { workletFailed } from './audio-error.ts'
 import { type AudioFormat, bytesPerSample } from './audio-format.ts'
+import { CutItems } from './cut-items.ts'
 import { type HeardItem, HeardItems } from './heard-items.ts'
 import { loadWorklet } from './load-worklet.ts'
+import { SpeakerOutput } from './speaker-output.ts'
 import type {
+  JitterBounds,
   PlaybackCommand,
   PlaybackMessage,
   PlaybackOptions,
@@ -16,8 +19,11 @@ export type { HeardItem } from './heard-items.ts'
 const MAX_LATENCY_SECONDS = 0.5
 /** A worklet that runs answers within 20 ms; one that does not run may never answer. */
 const CLEAR_TIMEOUT_MS = 250
-/** Time constant of a change in volume: no step to be heard, no wait either. */
-const VOLUME_SECONDS = 0.015
+/** What callers notice in a gap is small beside what they notice in a delay: see bench/README.md. */
+const DEFAULT_MIN_MS = 20
+const DEFAULT_MAX_MS = 200
+/** Nobody waits for longer. */
+const MAX_JITTER_MS = 1000
 
 /** Nothing is wrong with the session, but a developer should know. */
 export interface SpeakerWarning {
@@ -32,15 +38,16 @@ export interface SpeakerOptions {
   /** What `play` is given. */
   format: AudioFormat
   /**
-   * How late a chunk may come, in ms: 0…60; default 40. A fade out begins up to 8 ms before sound runs dry. Where
-   * that much already waits, or an item is complete, playing starts at once.
+   * Bounds of how long sound is held back so that chunks may come late, in ms: 0…1000; default 20…200. It begins
+   * at `minMs`, grows when chunks come late, and falls back in the course of minutes. Where that much already
+   * waits, or an item is complete, playing starts at once.
    */
-  prebufferMs?: number
+  jitterBuffer?: { minMs?: number; maxMs?: number }
   /** Where the playback worklet lies, instead of beside the package. */
   workletUrl?: string | URL
   /** Called when the last sample of everything was heard, and every item had ended. Not after `clear`. */
   ondrain: () => void
-  /** Takes the level of what is played, 0…1 and before `volume`, about every 50 ms. */
+  /** Takes the level of what is played, 0…1 and before `volume`, about every 20 ms. */
   onlevel?: (level: number) => void
   onwarning?: (warning: SpeakerWarning) => void
   /** Called if the worklet fails, with `audio-failed`. */
@@ -50,30 +57,26 @@ export interface SpeakerOptions {
 /** Plays items of sound one after the other, can be cut off at any moment, and then tells what was heard. */
 export class Speaker {
   readonly #options: SpeakerOptions
-  readonly #gain: GainNode
+  readonly #jitterBuffer: JitterBounds
+  readonly #output: SpeakerOutput
+  readonly #cutItems = new CutItems()
   readonly #clears = new Map<number, (progress: PlaybackProgress | null) => void>()
   #node: AudioWorkletNode | null = null
   #opening: Promise<void> | null = null
   #closed = false
-  #tap: MediaStreamAudioDestinationNode | null = null
   #items: HeardItems
   #progress: PlaybackProgress | null = null
   #drainTimer: ReturnType<typeof setTimeout> | undefined
   #clearId = 0
   #playing = false
-  #volume = 1
   #level = 0
 
-  /** @throws {RangeError} If `prebufferMs` is not in 0…60. */
+  /** @throws {RangeError} If a bound of `jitterBuffer` is not in 0…1000, or the two are the wrong way round. */
   constructor(options: SpeakerOptions) {
-    const { context, format, prebufferMs = 40 } = options
-    if (!(prebufferMs >= 0 && prebufferMs <= 60)) {
-      throw new RangeError(`Cannot play as prebufferMs must be in 0…60: current value is ${prebufferMs}`)
-    }
     this.#options = options
-    this.#items = new HeardItems(format.sampleRate)
-    this.#gain = context.createGain()
-    this.#gain.connect(context.destination)
+    this.#jitterBuffer = jitterBounds(options.jitterBuffer ?? {})
+    this.#items = new HeardItems(options.format.sampleRate)
+    this.#output = new SpeakerOutput(options.context)
   }
 
   /** Whether sound is playing, waiting or expected: from `play` until all was heard, or `clear`. */
@@ -96,27 +99,43 @@ export class Speaker {
     return this.#progress?.underruns ?? 0
   }
 
-  /** What is played, after `volume`, for a recorder or a visualizer; the same stream at every access. */
+  /** The silence that this has put into the middle of items so far, in ms. */
+  get gapMs(): number {
+    return this.#progress?.gapMs ?? 0
+  }
+
+  /** How long the jitter buffer holds sound back before it plays, in ms, as of the worklet's last report. */
+  get delayMs(): number {
+    return this.#progress?.delayMs ?? this.#jitterBuffer.minMs
+  }
+
+  /** What is played, after `volume` and ducking: connect it to whatever shall have it too. */
+  get output(): AudioNode {
+    return this.#output.node
+  }
+
+  /** The same for a recorder or a visualizer; the same stream at every access. */
   get stream(): MediaStream {
-    if (!this.#tap) {
-      this.#tap = this.#options.context.createMediaStreamDestination()
-      if (!this.#closed) this.#gain.connect(this.#tap)
-    }
-    return this.#tap.stream
+    return this.#output.stream
   }
 
   /** 0…1; default 1. */
   get volume(): number {
-    return this.#volume
+    return this.#output.volume
   }
 
   /** @throws {RangeError} If not in 0…1. */
   set volume(volume: number) {
-    if (!(volume >= 0 && volume <= 1)) {
-      throw new RangeError(`Cannot set volume as it must be in 0…1: current value is ${volume}`)
-    }
-    this.#volume = volume
-    this.#gain.gain.setTargetAtTime(volume, this.#options.context.currentTime, VOLUME_SECONDS)
+    this.#output.volume = volume
+  }
+
+  /** Whether it plays 12 dB softer, beside `volume`: down within 30 ms, up again within 200. Default false. */
+  get ducked(): boolean {
+    return this.#output.ducked
+  }
+
+  set ducked(ducked: boolean) {
+    this.#output.ducked = ducked
   }
 
   /**
@@ -130,13 +149,13 @@ export class Speaker {
   }
 
   /**
-   * Plays after all that was given before; an item that follows another ends it. Does nothing unless open.
+   * Plays after all that was given before; an item that follows another ends it. Does nothing unless open, nor
+   * with sound that comes late for an item that was cut off.
    *
    * @param data Bytes in `format`, cut anywhere; they are copied.
    */
   play(itemId: string, data: Uint8Array<ArrayBuffer>): void {
-    if (!this.#node) return
-    if (data.length === 0) return
+    if (!this.#node || data.length === 0 || this.#cutItems.has(itemId)) return
     clearTimeout(this.#drainTimer)
     this.#playing = true
     this.#items.receive(itemId, data.length / bytesPerSample(this.#options.format.encoding))
@@ -146,17 +165,30 @@ export class Speaker {
 
   /** Notes that no more sound follows for an item; without it the speaker waits for more. */
   end(itemId: string): void {
+    this.#cutItems.delete(itemId)
     if (this.#items.end(itemId)) this.#send({ type: 'end', itemId })
+  }
+
+  /**
+   * What has been heard up to now of each item that was not heard to its end; oldest first. Within some ms of what
+   * leaves the loudspeaker, as far as the browser knows its latency.
+   */
+  heard(): HeardItem[] {
+    return this.#items.unheard(this.#latency, this.#options.context.currentTime)
   }
 
   /**
    * Cuts off: fades out within 5 ms and drops all that was given.
    *
+   * @param options.late Whether to `drop`, until its `end`, sound that comes later for an item that was cut off
+   * (the default), or to `play` it, where an id may come again for something else, as over a new connection.
    * @returns When it is silent, what was heard of each item that was not heard to its end; oldest first. Where
    * the context does not run, the answer comes at once from what was known last.
    */
-  async clear(): Promise<HeardItem[]> {
+  async clear({ late = 'drop' }: { late?: 'drop' | 'play' } = {}): Promise<HeardItem[]> {
     const items = this.#items
+    if (late === 'play') this.#cutItems.clear()
+    else for (const itemId of items.open) this.#cutItems.add(itemId)
     this.#items = new HeardItems(this.#options.format.sampleRate)
     this.#stop()
     const progress = await this.#cut()
@@ -171,23 +203,23 @@ export class Speaker {
     this.#send({ type: 'close' })
     if (this.#node) this.#node.port.onmessage = this.#node.onprocessorerror = null
     this.#node?.disconnect()
-    this.#gain.disconnect()
+    this.#output.close()
     this.#node = null
     for (const answer of this.#clears.values()) answer(null)
   }
 
   async #open(): Promise<void> {
-    const { context, format, prebufferMs = 40, workletUrl, onerror } = this.#options
+    const { context, format, workletUrl, onerror } = this.#options
     await loadWorklet(context, 'playback', workletUrl)
     if (this.#closed) return
     this.#node = new AudioWorkletNode(context, 'voicewire-playback', {
       numberOfInputs: 0,
       outputChannelCount: [1],
-      processorOptions: { ...format, prebufferMs } satisfies PlaybackOptions,
+      processorOptions: { ...format, jitterBuffer: this.#jitterBuffer } satisfies PlaybackOptions,
     })
     this.#node.port.onmessage = ({ data }: MessageEvent<PlaybackMessage>) => this.#receive(data)
     this.#node.onprocessorerror = (cause) => onerror?.(workletFailed(cause))
-    this.#node.connect(this.#gain)
+    this.#node.connect(this.#output.input)
   }
 
   #send(command: PlaybackCommand, transfer: Transferable[] = []): void {
@@ -262,4 +294,17 @@ export class Speaker {
       hint: 'Let the agent give shorter answers',
     })
   }
+}
+
+function jitterBounds({ minMs = DEFAULT_MIN_MS, maxMs = Math.max(minMs, DEFAULT_MAX_MS) }): JitterBounds {
+  for (const [name, value] of Object.entries({ minMs, maxMs })) {
+    if (value >= 0 && value <= MAX_JITTER_MS) continue
+    throw new RangeError(
+      `Cannot play as jitterBuffer.${name} must be in 0…${MAX_JITTER_MS}: current value is ${value}`,
+    )
+  }
+  if (minMs <= maxMs) return { minMs, maxMs }
+  throw new RangeError(
+    `Cannot play as jitterBuffer.minMs must be at most ${maxMs}: current value is ${minMs}`,
+  )
 }

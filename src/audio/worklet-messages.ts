@@ -24,10 +24,15 @@ export interface CloseCommand {
   readonly type: 'close'
 }
 
+/** Bounds of the delay that lets chunks come late, in ms. */
+export interface JitterBounds {
+  readonly minMs: number
+  readonly maxMs: number
+}
+
 /** What the playback worklet is told when it is made: the format of what it will be sent, and how patient to be. */
 export interface PlaybackOptions extends AudioFormat {
-  /** How late a chunk may come, in ms. */
-  readonly prebufferMs: number
+  readonly jitterBuffer: JitterBounds
 }
 
 /** To the playback worklet. */
@@ -43,26 +48,37 @@ export type PlaybackCommand =
 /** How far one item has come. */
 export interface RenderedItem {
   readonly itemId: string
-  /** Samples at the stream's rate rendered since its beginning; goes on counting for half a second after its end. */
+  /**
+   * Samples at the stream's rate rendered since its beginning: negative while others are before it, and counting
+   * on for half a second after its end.
+   */
   readonly rendered: number
 }
 
 /** Where playback stands. */
 export interface PlaybackProgress {
   readonly items: readonly RenderedItem[]
+  /** When what was rendered last will have been taken, in seconds of the context's time. */
+  readonly time: number
+  /** Whether sound goes on being rendered. */
+  readonly running: boolean
   /** What was rendered since the progress before this one, 0…1. */
   readonly level: number
   /** Sound waiting to be rendered, in seconds. */
   readonly bufferedSeconds: number
   /** Silence rendered since the last sample of sound, in seconds. */
   readonly silentSeconds: number
+  /** How long sound is held back before it is played, in ms. */
+  readonly delayMs: number
   /** How often sound has run out in the middle of an item. */
   readonly underruns: number
+  /** The silence that this has put into the middle of items, in ms. */
+  readonly gapMs: number
 }
 
 /** From the playback worklet. */
 export type PlaybackMessage =
-  /** Every 50 ms of sound rendered. */
+  /** Every 20 ms of sound rendered, and when sound starts or runs out. */
   | { readonly type: 'progress'; readonly progress: PlaybackProgress }
   /** The last sample of everything was rendered, and every item had ended. */
   | { readonly type: 'drained'; readonly progress: PlaybackProgress }

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { HeardItems } from '../../src/audio/heard-items.ts'
+import type { PlaybackProgress } from '../../src/audio/worklet-messages.ts'
 
 /** At 1000 Hz a sample is a millisecond. */
 function items(received: Record<string, number>, rendered: Record<string, number> = {}, silentSeconds = 0) {
@@ -9,9 +10,24 @@ function items(received: Record<string, number>, rendered: Record<string, number
   return heard
 }
 
+function progress(known: Partial<PlaybackProgress>): PlaybackProgress {
+  return {
+    items: [],
+    time: 10,
+    running: false,
+    level: 0,
+    bufferedSeconds: 0,
+    silentSeconds: 0,
+    delayMs: 0,
+    underruns: 0,
+    gapMs: 0,
+    ...known,
+  }
+}
+
 function report(heard: HeardItems, rendered: Record<string, number>, silentSeconds = 0): void {
   const list = Object.entries(rendered).map(([itemId, count]) => ({ itemId, rendered: count }))
-  heard.update({ items: list, level: 0, bufferedSeconds: 0, silentSeconds, underruns: 0 })
+  heard.update(progress({ items: list, silentSeconds }))
 }
 
 describe('HeardItems', () => {
@@ -89,5 +105,46 @@ describe('HeardItems', () => {
     expect(items.unheard(0)).to.deep.equal([{ itemId: 'a', heardMs: 0, receivedMs: 1 }])
     items.receive('a', 0.5)
     expect(items.unheard(0)).to.deep.equal([{ itemId: 'a', heardMs: 0, receivedMs: 2 }])
+  })
+
+  it('unheard() reckons with what was rendered since the report, as far as sound waited then', () => {
+    const heard = new HeardItems(1000)
+    heard.receive('a', 300)
+    heard.receive('b', 1000)
+    const items = [
+      { itemId: 'a', rendered: 200 },
+      { itemId: 'b', rendered: -100 },
+    ]
+    const heardAt = (time: number) => heard.unheard(0.0625, time).map(({ heardMs }) => heardMs)
+    heard.update(progress({ items, running: true, bufferedSeconds: 0.25 }))
+    expect(heardAt(10)).to.deep.equal([137, 0])
+    expect(heardAt(10.03125)).to.deep.equal([168, 0])
+    // What waited runs out after 250 ms; then the latency goes by.
+    expect(heardAt(10.25)).to.deep.equal([87])
+    expect(heardAt(10.5)).to.deep.equal([150])
+    expect(heardAt(9), 'no report comes from the future').to.deep.equal([137, 0])
+  })
+
+  it('unheard() stands still where sound is not running, but for the latency', () => {
+    const heard = new HeardItems(1000)
+    heard.receive('a', 1000)
+    heard.update(progress({ items: [{ itemId: 'a', rendered: 600 }], bufferedSeconds: 0.4 }))
+    expect(heard.unheard(0.125, 10.0625)[0]?.heardMs).to.equal(537)
+    expect(heard.unheard(0.125, 10.25)[0]?.heardMs).to.equal(600)
+  })
+
+  it('unheard() has heard nothing of what the worklet has not told of yet', () => {
+    const heard = new HeardItems(1000)
+    heard.receive('a', 100)
+    heard.update(progress({ items: [{ itemId: 'a', rendered: 90 }], running: true, bufferedSeconds: 1 }))
+    heard.receive('b', 1000)
+    expect(heard.unheard(0, 10.25)).to.deep.equal([{ itemId: 'b', heardMs: 0, receivedMs: 1000 }])
+  })
+
+  it('open lists the item of which more may come', () => {
+    const heard = items({ a: 100, b: 100 })
+    expect(heard.open).to.deep.equal(['b'])
+    heard.end('b')
+    expect(heard.open).to.deep.equal([])
   })
 })

@@ -10,7 +10,7 @@ function offline(): OfflineAudioContext {
 
 function playbackNode(context: BaseAudioContext): AudioWorkletNode {
   return new AudioWorkletNode(context, 'voicewire-playback', {
-    processorOptions: { sampleRate: 24_000, prebufferMs: 0 },
+    processorOptions: { sampleRate: 24_000, jitterBuffer: { minMs: 0, maxMs: 0 } },
   })
 }
 

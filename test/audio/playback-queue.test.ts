@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { decodePCM16, encodePCM16 } from '../../src/audio/pcm.ts'
-import { PlaybackQueue } from '../../src/audio/playback-queue.ts'
+import { PlaybackQueue, type PlaybackQueueOptions } from '../../src/audio/playback-queue.ts'
 import { Resampler } from '../../src/audio/resampler.ts'
 import type { PlaybackMessage, PlaybackProgress } from '../../src/audio/worklet-messages.ts'
 import {
@@ -18,13 +18,25 @@ const QUANTUM = 128
 const FADE = 240
 
 /** A queue driven by hand, one render quantum at a time. */
-function player({ inputRate = 24_000, outputRate = 48_000, prebufferMs = 0 } = {}) {
+function player({
+  inputRate = 24_000,
+  outputRate = 48_000,
+  jitterBuffer = { minMs: 0, maxMs: 0 },
+}: Partial<PlaybackQueueOptions> = {}) {
   const messages: PlaybackMessage[] = []
   const report = (message: PlaybackMessage) => messages.push(message)
-  const queue = new PlaybackQueue({ inputRate, outputRate, prebufferMs, report })
+  let rendered = 0
+  const queue = new PlaybackQueue({
+    inputRate,
+    outputRate,
+    jitterBuffer,
+    now: () => rendered / outputRate,
+    report,
+  })
   const quantum = () => {
     const output = new Float32Array(QUANTUM)
     queue.render(output)
+    rendered += QUANTUM
     return output
   }
   const render = (count: number) => concatenate(Array.from({ length: count }, quantum))
@@ -131,7 +143,7 @@ describe('PlaybackQueue', () => {
   })
 
   it('render() waits for the prebuffer to pass before the first chunk is played', () => {
-    const { queue, render } = player({ prebufferMs: 40 })
+    const { queue, render } = player({ jitterBuffer: { minMs: 40, maxMs: 40 } })
     queue.play('a', tone(2400))
     const output = render(100)
     const onset = output.findIndex((x) => x !== 0)
@@ -139,7 +151,7 @@ describe('PlaybackQueue', () => {
   })
 
   it('render() starts as soon as the prebuffer waits beyond the last chunk', () => {
-    const { queue, render } = player({ prebufferMs: 40 })
+    const { queue, render } = player({ jitterBuffer: { minMs: 40, maxMs: 40 } })
     queue.play('a', tone(960))
     expect(render(1).every((x) => x === 0)).to.equal(true)
     queue.play('a', tone(960))
@@ -147,7 +159,7 @@ describe('PlaybackQueue', () => {
   })
 
   it('render() starts a complete item at once, however short', () => {
-    const { queue, render, take } = player({ prebufferMs: 60 })
+    const { queue, render, take } = player({ jitterBuffer: { minMs: 60, maxMs: 60 } })
     const samples = encodePCM16(noise(50))
     queue.play('a', samples)
     queue.end('a')
@@ -257,7 +269,9 @@ describe('PlaybackQueue', () => {
         const { id, progress } = take('cleared')[0]!
         expect(id).to.equal(7)
         expect(Math.abs(heard(progress, 'a') - Math.max(0, position))).to.be.below(8)
-        expect(Math.abs(heard(progress, 'b') - Math.max(0, position - inputRate / 5))).to.be.below(8)
+        expect(
+          Math.abs(Math.max(0, heard(progress, 'b')) - Math.max(0, position - inputRate / 5)),
+        ).to.be.below(8)
       }
     }
   })
@@ -270,7 +284,7 @@ describe('PlaybackQueue', () => {
     renderMs(10)
     const items = take('cleared')[0]!.progress.items
     expect(items.map(({ itemId }) => itemId)).to.deep.equal(['b', 'c', 'd'])
-    expect(items[2]?.rendered).to.equal(0)
+    expect(items[2]?.rendered, 'waits for the one before it').to.be.closeTo(-0.05 * 24_000, 200)
     expect(items[0]?.rendered, 'goes on counting after its end').to.be.closeTo(0.55 * 24_000, 200)
   })
 
@@ -293,20 +307,21 @@ describe('PlaybackQueue', () => {
     queue.play('d', tone(2400))
     queue.end('d')
     queue.clear(3)
-    expect(take('cleared')[2]!.progress.items, 'complete but unheard').to.deep.equal([
-      { itemId: 'd', rendered: 0 },
-    ])
+    const [unheard] = take('cleared')[2]!.progress.items
+    expect(unheard?.itemId, 'complete but unheard').to.equal('d')
+    expect(unheard?.rendered).to.be.within(-30, 0)
   })
 
   it('clear() answers at once where nothing sounds', () => {
-    const { queue, render, take } = player({ prebufferMs: 60 })
+    const { queue, render, take } = player({ jitterBuffer: { minMs: 60, maxMs: 60 } })
     queue.clear(1)
     queue.play('a', tone(240))
     queue.clear(2)
-    expect(take('cleared').map(({ id, progress }) => [id, progress.items])).to.deep.equal([
-      [1, []],
-      [2, [{ itemId: 'a', rendered: 0 }]],
+    expect(take('cleared').map(({ id, progress }) => [id, progress.items.length])).to.deep.equal([
+      [1, 0],
+      [2, 1],
     ])
+    expect(take('cleared')[1]!.progress.items[0]?.rendered).to.be.within(-30, 0)
     expect(render(50).every((x) => x === 0)).to.equal(true)
   })
 
@@ -365,19 +380,47 @@ describe('PlaybackQueue', () => {
     expect(heard(take('drained')[0]!.progress, 'a')).to.be.NaN
   })
 
-  it('progress comes every 50 ms of sound with its level and what waits, and not in silence', () => {
+  it('progress comes every 20 ms of sound with its level and what waits, and not in silence', () => {
     const { queue, renderMs, take } = player()
     renderMs(500)
     expect(take('progress').length).to.equal(0)
     queue.play('a', tone(24_000))
     renderMs(505)
-    const reports = take('progress')
-    expect(reports.length).to.be.within(9, 10)
+    const [first, ...reports] = take('progress')
+    expect(first!.progress.time, 'as soon as sound starts').to.be.closeTo(0.5 + QUANTUM / 48_000, 0.003)
+    // A report is due after 20 ms, and made at the end of the quantum: after 8 of them.
+    expect(reports.length).to.be.within(22, 24)
     // A sine of 0.8 is 4.95 dB below full scale (RMS).
-    expect(reports[5]!.progress.level).to.be.closeTo(1 - 4.95 / 60, 0.002)
-    const { bufferedSeconds } = reports[8]!.progress
-    expect(bufferedSeconds).to.be.closeTo(1 - 9 * 0.0507, 0.01)
-    expect(heard(reports[8]!.progress, 'a')).to.be.closeTo(9 * 0.0507 * 24_000, 200)
+    expect(reports[5]!.progress.level).to.be.closeTo(1 - 4.95 / 60, 0.01)
+    for (const { progress } of reports) {
+      expect(progress.running).to.equal(true)
+      expect(progress.bufferedSeconds).to.be.closeTo(1.5 - progress.time, 0.004)
+      expect(heard(progress, 'a')).to.be.closeTo((progress.time - 0.5) * 24_000, 100)
+    }
+  })
+
+  it('progress tells at once when sound has run out, how long it was out, and how it goes on', () => {
+    const { queue, render, renderMs, take } = player()
+    queue.play('a', tone(2400))
+    renderMs(200)
+    const [last] = take('progress').slice(-1)
+    expect([last!.progress.running, last!.progress.underruns, last!.progress.gapMs]).to.deep.equal([
+      false,
+      1,
+      0,
+    ])
+    expect(last!.progress.time).to.be.closeTo(0.1, 0.01)
+    queue.play('a', tone(2400))
+    const silent = gaps(concatenate([new Float32Array([1]), render(30)]))[0]!
+    const [, next] = take('progress').slice(-3)
+    expect(next!.progress.running).to.equal(true)
+    expect(next!.progress.gapMs).to.be.closeTo(100 + silent / 48, 9)
+    renderMs(200)
+    queue.clear(1)
+    queue.play('b', tone(2400))
+    queue.end('b')
+    renderMs(200)
+    expect(take('drained')[0]!.progress.gapMs, 'silence before another item').to.equal(next!.progress.gapMs)
   })
 
   it('render() does no more at once than it needs, however much comes', () => {
@@ -419,26 +462,58 @@ describe('PlaybackQueue', () => {
     expect(render(10).every((x) => Math.abs(x - 1000 / 32_768) < 1e-9)).to.equal(true)
   })
 
-  it('render() bridges jitter of ±60 ms in chunks of 100 ms with less than 20 ms of gaps in a minute', () => {
-    for (const seed of [1, 2, 3, 4]) {
-      const { queue, render, take } = player({ inputRate: 8000, prebufferMs: 60 })
-      const arrivals = [...noise(600, 60, seed)].map((jitter, i) => 100 * i + (i === 0 ? 0 : jitter))
+  /** Plays answers of `seconds` each, of chunks that come late by what `lateness` gives; how long it was silent. */
+  function gapsOf(answers: number, seconds: number, lateness: (seed: number) => number[]) {
+    const bounds = { minMs: 20, maxMs: 200 }
+    const { queue, render, take } = player({ inputRate: 8000, jitterBuffer: bounds })
+    const gapMs: number[] = []
+    for (let answer = 0; answer < answers; answer++) {
+      const late = lateness(answer)
+      const chunkMs = (1000 * seconds) / late.length
       const output: Float32Array[] = []
-      for (let now = 0, next = 0; next < 600; now += (1000 * QUANTUM) / 48_000) {
-        while (next < 600 && arrivals[next]! <= now) {
-          queue.play('a', new Int16Array(800).fill(1000))
-          next++
+      for (let now = 0, next = 0; next < late.length || output.at(-1)!.some((x) => x !== 0); ) {
+        for (; next < late.length && chunkMs * next + late[next]! <= now; next++) {
+          queue.play(`answer ${answer}`, new Int16Array(8 * chunkMs).fill(1000))
         }
+        if (next === late.length) queue.end(`answer ${answer}`)
         output.push(render(1))
+        now += (1000 * QUANTUM) / 48_000
       }
-      const silent = gaps(concatenate(output)).reduce((sum, run) => sum + run, 0)
-      expect(silent / 48, 'ms of gaps').to.be.below(20)
-      expect(take('progress').at(-1)!.progress.underruns).to.be.at.most(6)
+      gapMs.push(gaps(concatenate(output)).reduce((sum, run) => sum + run, 0) / 48)
+    }
+    const { progress } = take('drained').at(-1)!
+    return { gapMs, progress }
+  }
+
+  it('render() learns from ±60 ms of jitter in 100 ms chunks: no later minute has 20 ms of gaps', () => {
+    for (const seed of [1, 2, 3]) {
+      const { gapMs, progress } = gapsOf(11, 60, (answer) =>
+        [...noise(600, 60, 100 * seed + answer)].fill(0, 0, 1),
+      )
+      const [first, ...later] = gapMs
+      expect(first, 'before it knows').to.be.below(60 - 20 + 20)
+      expect(Math.max(...later), 'once it knows').to.be.below(20)
+      expect(progress.delayMs).to.be.within(55, 80)
+      expect(progress.gapMs).to.be.closeTo(
+        gapMs.reduce((sum, gap) => sum + gap, 0),
+        5,
+      )
     }
   })
 
+  it('render() loses no more to bursts than the longest of them, and forgets them on a calm line', () => {
+    const bursts = [...new Float32Array(500)].map((_, i) =>
+      i % 100 >= 50 && i % 100 < 75 ? 20 * (75 - (i % 100)) : 0,
+    )
+    const { gapMs } = gapsOf(1, 10, () => bursts)
+    expect(gapMs[0]).to.be.within(460, 520)
+    const calm = gapsOf(7, 10, (answer) => (answer === 0 ? bursts : new Array(500).fill(0)))
+    expect(calm.gapMs.slice(1)).to.deep.equal(new Array(6).fill(0))
+    expect(calm.progress.delayMs).to.be.below(20 + 180 / 3.5)
+  })
+
   it('render() goes on 5 ms after the first chunk that ends an underrun', () => {
-    const { queue, renderMs, render } = player({ prebufferMs: 40 })
+    const { queue, renderMs, render } = player({ jitterBuffer: { minMs: 40, maxMs: 40 } })
     queue.play('a', tone(2400))
     renderMs(400)
     queue.play('a', tone(2400))

@@ -9,13 +9,13 @@ import { bandAmplitude, concatenate, decibels, firstDifference, fitSine, sine } 
 const STREAM_RATE = 24_000
 
 /** The worklet in an offline context, where time stands still until the test lets it go on. */
-async function offline({ sampleRate = 48_000, seconds = 1, prebufferMs = 0 } = {}) {
+async function offline({ sampleRate = 48_000, seconds = 1 } = {}) {
   const context = await observe(new OfflineAudioContext(1, sampleRate * seconds, sampleRate))
   await loadWorklet(context, 'playback')
   const node = new AudioWorkletNode(context, 'voicewire-playback', {
     numberOfInputs: 0,
     outputChannelCount: [1],
-    processorOptions: { encoding: 'pcm16', sampleRate: STREAM_RATE, prebufferMs },
+    processorOptions: { encoding: 'pcm16', sampleRate: STREAM_RATE, jitterBuffer: { minMs: 0, maxMs: 0 } },
   })
   node.connect(context.destination)
   const messages: PlaybackMessage[] = []

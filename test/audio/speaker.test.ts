@@ -4,9 +4,10 @@ import { decodeMulaw, encodeMulaw } from '../../src/audio/g711.ts'
 import { decodePCM16, encodePCM16 } from '../../src/audio/pcm.ts'
 import { Resampler } from '../../src/audio/resampler.ts'
 import { Speaker, type SpeakerOptions, type SpeakerWarning } from '../../src/audio/speaker.ts'
+import { DUCKED_GAIN } from '../../src/audio/speaker-output.ts'
 import type { VoiceError } from '../../src/errors.ts'
-import { observe, type Recording, recordDestination } from './support/observed-context.ts'
-import { concatenate, firstDifference, noise, sine } from './support/signal.ts'
+import { observe, Recording, recordDestination } from './support/observed-context.ts'
+import { concatenate, decibels, firstDifference, noise, sine } from './support/signal.ts'
 
 const PCM: AudioFormat = { encoding: 'pcm16', sampleRate: 24_000 }
 const contexts: AudioContext[] = []
@@ -160,7 +161,7 @@ describe('Speaker', () => {
   it('clear() forgets half a sample that waits for its other half', async () => {
     const { speaker, recording, drained } = await open()
     speaker.play('a', Uint8Array.of(0, 0, 0x7f))
-    await speaker.clear()
+    await speaker.clear({ late: 'play' })
     speaker.play('a', bytes(new Int16Array(2400).fill(1)))
     speaker.end('a')
     await drained
@@ -186,8 +187,7 @@ describe('Speaker', () => {
       ['a', 3000],
       ['b', 500],
     ])
-    // Reports come every 50 ms of sound.
-    expect(items[0]!.heardMs).to.be.within(sounding(recording) / 48 - 60, sounding(recording) / 48 + 10)
+    expect(items[0]!.heardMs).to.be.within(sounding(recording) / 48 - 30, sounding(recording) / 48 + 10)
   })
 
   it('clear() twice at once answers both', async () => {
@@ -244,6 +244,102 @@ describe('Speaker', () => {
     }
   })
 
+  it('ducked plays 12 dB softer within 30 ms, and as before within 200, without a step, whatever the volume', async () => {
+    const { speaker, recording } = await open()
+    speaker.volume = 0.5
+    speaker.play('a', bytes(encodePCM16(new Float32Array(96_000).fill(0.5))))
+    const last = () => recording.quanta.at(-1)![127]!
+    await recording.until(() => Math.abs(last() - 0.25) < 1e-5)
+    const reached = async (level: number) => {
+      const from = recording.quanta.length
+      await recording.until(() => Math.abs(last() - level) < 0.05 * 0.25 * (1 - DUCKED_GAIN))
+      const moving = recording.quanta
+        .slice(from)
+        .filter((quantum) => Math.abs(quantum[127]! - quantum[0]!) > 1e-5)
+      return (moving.length * 128) / 48
+    }
+    const begun = sound(recording).length
+    speaker.ducked = true
+    expect(speaker.ducked).to.equal(true)
+    expect(await reached(0.25 * DUCKED_GAIN)).to.be.within(15, 36)
+    expect(decibels(last() / 0.25)).to.be.closeTo(-12, 1.2)
+    speaker.ducked = false
+    expect(await reached(0.25)).to.be.within(100, 210)
+    const steps = sound(recording).map((x, i, all) => Math.abs(x - (all[i - 1] ?? x)))
+    expect(Math.max(...steps.subarray(begun))).to.be.below(0.001)
+  })
+
+  it('output carries what is played, after volume', async () => {
+    const { context, speaker, recording } = await open()
+    const tap = new Recording(new AudioWorkletNode(context, 'test-recorder', { channelCount: 1 }))
+    speaker.output.connect(tap.node)
+    tap.node.connect(context.destination)
+    speaker.play('a', bytes(tone(200)))
+    await tap.until(() => sounding(tap) > 4000)
+    await recording.until(() => sounding(recording) > 4000)
+  })
+
+  it('heard() tells at any moment what was heard, to the end and no further, and clears nothing', async () => {
+    const latency = 0.05
+    const { speaker, recording, drained } = await open({ latency })
+    expect(speaker.heard()).to.deep.equal([])
+    speaker.play('a', bytes(tone(400)))
+    speaker.play('b', bytes(tone(300)))
+    speaker.end('b')
+    const delayMs = new Resampler({ inputRate: 24_000, outputRate: 48_000 }).delaySeconds * 1000
+    const errors: number[] = []
+    for (let length = 4800; length <= 28_800; length += 4800) {
+      await recording.until(() => sound(recording).length >= length)
+      const items = speaker.heard()
+      const heard = items.find(({ itemId }) => itemId === 'a')?.heardMs ?? 400
+      const total = heard + (items.find(({ itemId }) => itemId === 'b')?.heardMs ?? 300)
+      errors.push(total - Math.max(0, sound(recording).length / 48 - delayMs - latency * 1000))
+    }
+    // The page learns of quanta after they were rendered, late on a busy machine; the clock has gone on meanwhile.
+    expect(errors.sort((a, b) => a - b)[3], `${errors}`).to.be.within(-12, 40)
+    await drained
+    expect(speaker.heard()).to.deep.equal([])
+  })
+
+  it('play() drops sound that comes late for an item that was cut off, until it has ended', async () => {
+    const { speaker, recording, drained } = await open()
+    speaker.play('a', bytes(tone(500)))
+    await recording.until(() => sounding(recording) > 4000)
+    await speaker.clear()
+    const until = sounding(recording)
+    speaker.play('a', bytes(tone(3000)))
+    expect(speaker.playing).to.equal(false)
+    speaker.end('a')
+    speaker.play('a', bytes(tone(100)))
+    speaker.end('a')
+    await drained
+    expect(sounding(recording) - until).to.be.within(95 * 48, 120 * 48)
+  })
+
+  it('play() takes more of an item that had ended before it was cut off', async () => {
+    const { speaker, drained } = await open()
+    speaker.play('a', bytes(tone(500)))
+    speaker.end('a')
+    await speaker.clear()
+    speaker.play('a', bytes(tone(20)))
+    speaker.end('a')
+    await drained
+  })
+
+  it('delayMs, underruns and gapMs tell of the jitter buffer', async () => {
+    const { speaker, recording } = await open({ jitterBuffer: { minMs: 30, maxMs: 90 } })
+    expect([speaker.delayMs, speaker.underruns, speaker.gapMs]).to.deep.equal([30, 0, 0])
+    speaker.play('a', bytes(tone(100)))
+    await recording.until(() => sound(recording).length > 12_000)
+    speaker.play('a', bytes(tone(100)))
+    const until = sounding(recording) + 2400
+    await recording.until(() => sounding(recording) > until && speaker.gapMs > 0)
+    expect(speaker.underruns).to.equal(1)
+    expect(speaker.gapMs).to.be.above(100)
+    await speaker.clear()
+    expect(speaker.delayMs, 'survives clear()').to.be.within(85, 90)
+  })
+
   it('stream carries what is played', async () => {
     const { context, speaker } = await open()
     expect(speaker.stream).to.equal(speaker.stream)
@@ -280,12 +376,19 @@ describe('Speaker', () => {
     expect((await speaker.clear())[0]?.receivedMs).to.equal(6 * 60 * 1000)
   })
 
-  it('constructor refuses a prebuffer outside 0…60 ms', async () => {
+  it('constructor refuses a jitter buffer outside 0…1000 ms, or the wrong way round', async () => {
     const { context } = await open()
-    for (const prebufferMs of [-1, 61, Number.NaN]) {
-      expect(() => new Speaker({ context, format: PCM, prebufferMs, ondrain: () => undefined })).to.throw(
-        RangeError,
-      )
+    const bad = [
+      { minMs: -1 },
+      { maxMs: 1001 },
+      { minMs: Number.NaN },
+      { minMs: 60, maxMs: 40 },
+      { maxMs: 10 },
+    ]
+    for (const jitterBuffer of bad) {
+      const make = () => new Speaker({ context, format: PCM, jitterBuffer, ondrain: () => undefined })
+      expect(make, JSON.stringify(jitterBuffer)).to.throw(RangeError, 'Cannot play as jitterBuffer.')
     }
+    new Speaker({ context, format: PCM, jitterBuffer: { minMs: 300 }, ondrain: () => undefined }).close()
   })
 })

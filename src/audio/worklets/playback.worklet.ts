@@ -14,7 +14,8 @@ class PlaybackProcessor extends AudioWorkletProcessor {
     this.#queue = new PlaybackQueue({
       inputRate: processorOptions.sampleRate,
       outputRate: sampleRate,
-      prebufferMs: processorOptions.prebufferMs,
+      jitterBuffer: processorOptions.jitterBuffer,
+      now: () => currentTime,
       report: (message) => this.port.postMessage(message),
     })
     this.port.onmessage = ({ data }: MessageEvent<PlaybackCommand>) => this.#obey(data)
@@ -44,7 +45,7 @@ class PlaybackProcessor extends AudioWorkletProcessor {
     }
   }
 
-  #play(itemId: string, data: Uint8Array): void {
+  #play(itemId: string, data: Uint8Array<ArrayBuffer>): void {
     const samples = this.#decoder.decode(itemId, data)
     if (samples.length > 0) this.#queue.play(itemId, samples)
   }
