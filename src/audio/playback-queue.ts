@@ -183,13 +183,14 @@ export class PlaybackQueue {
 
   /**
    * A complete item starts at once. Otherwise the chunk after the one that came last may be late by the jitter
-   * buffer's delay: either that much waits beyond the last chunk, or that much time went by.
+   * buffer's delay: either that much time went by, or twice as much waits beyond the last chunk, as that chunk may
+   * have come early by as much as the next is late.
    */
   #isReady(quantum: number): boolean {
     if (this.#waited === null) return this.#isLeftOver()
     // An underrun has made the delay larger by what was late; to wait longer would be a gap against a gap.
     const patience = this.#paused ? this.#needed : this.#jitter.delay
-    const patient = this.#waited >= patience || this.#buffered - this.#lastChunk >= patience
+    const patient = this.#waited >= patience || this.#buffered - this.#lastChunk >= 2 * patience
     this.#waited += quantum
     return !this.#ring.open || (patient && this.#ring.available >= this.#needed)
   }
