@@ -102,7 +102,10 @@ const KINDS: Readonly<
   'audio-failed': ['audio', 'Start again; if it persists, reload the page', true],
   'output-device-unsupported': ['audio', 'Choose the device in the settings of the operating system'],
   'output-device-not-found': ['audio', 'Connect the device or choose another one'],
-  'output-device-denied': ['audio', 'Let the user choose the device with navigator.mediaDevices.selectAudioOutput()'],
+  'output-device-denied': [
+    'audio',
+    'Let the user choose the device with navigator.mediaDevices.selectAudioOutput()',
+  ],
   'token-failed': ['token', 'Check the network and that the token endpoint is running', true],
   'token-rejected': ['token', 'Sign in again, or check that this page may ask for tokens'],
   unauthorized: ['connect', 'Check the key, or that getToken returns a fresh token'],

@@ -1,4 +1,6 @@
-export type { AudioEncoding, AudioFormat } from './audio/audio-format.ts'
+export type { AudioEncoding, AudioFormat, MicrophoneSettings } from './audio/audio-format.ts'
+export type { AudioTap, TappedNodes } from './audio/audio-tap.ts'
+export type { SpeechDetector } from './audio/speech-detector.ts'
 export {
   TokenClient,
   type TokenClientEventMap,
@@ -8,6 +10,7 @@ export {
 export { VoiceError, type VoiceErrorCode, type VoiceErrorOptions, type VoicePhase } from './errors.ts'
 export type {
   AgentState,
+  DeviceChange,
   SessionState,
   TranscriptEntry,
   TurnEvent,

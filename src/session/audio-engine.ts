@@ -3,7 +3,7 @@ import { ContextKeeper } from '../audio/context-keeper.ts'
 import { EchoSentinel } from '../audio/echo-sentinel.ts'
 import { Microphone } from '../audio/microphone.ts'
 import { OutputDevice } from '../audio/output-device.ts'
-import { type JitterBufferOptions, Speaker } from '../audio/speaker.ts'
+import { Speaker, type SpeakerOptions } from '../audio/speaker.ts'
 import type { SpeechDetector } from '../audio/speech-detector.ts'
 import { VoiceError } from '../errors.ts'
 import type { VoiceWarning } from '../events.ts'
@@ -30,7 +30,7 @@ export interface AudioEngineOptions {
   readonly microphone?: MediaTrackConstraints
   readonly workletUrls?: { readonly capture?: string | URL; readonly playback?: string | URL }
   readonly chunkMs?: number
-  readonly jitterBuffer?: JitterBufferOptions
+  readonly jitterBuffer?: SpeakerOptions['jitterBuffer']
   readonly speechDetector?: SpeechDetector
   readonly ducking?: boolean
   readonly taps?: readonly AudioTap[]
@@ -111,7 +111,7 @@ export class AudioEngine {
   /** The user's speech cut the agent off, says the provider: was it the agent's own voice? */
   interrupted(): void {
     if (this.#echoSuspected || this.#options.settings.halfDuplex) return
-    if (!this.#sentinel.interrupted(this.#now)) return
+    if (!this.#sentinel.interrupted()) return
     this.#echoSuspected = true
     this.#options.onwarning({
       code: 'echo-suspected',

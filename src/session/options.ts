@@ -1,6 +1,5 @@
 import type { MicrophoneSettings } from '../audio/audio-format.ts'
 import type { AudioTap } from '../audio/audio-tap.ts'
-import type { JitterBufferOptions } from '../audio/speaker.ts'
 import type { SpeechDetector } from '../audio/speech-detector.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { ReconnectOptions } from '../transport/reconnecting-websocket.ts'
@@ -15,8 +14,8 @@ export interface SessionOptions {
   microphone?: MediaTrackConstraints
   /** Sound in one message to the provider, in ms, 10…100; default 20. */
   chunkMs?: number
-  /** How much of the agent's voice is held back against an uneven line; it adapts between the two bounds. */
-  jitterBuffer?: JitterBufferOptions
+  /** Bounds of how long the agent's voice is held back against an uneven line, in ms, 0…1000; default 20…200. */
+  jitterBuffer?: { minMs?: number; maxMs?: number }
   /** Whether the microphone hears silence while the agent is to be heard, for devices that echo; default false. */
   halfDuplex?: boolean
   /** Notices here and now that the user speaks, such as a `LocalSpeechDetector`; see `speechchange`. */

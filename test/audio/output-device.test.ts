@@ -21,7 +21,9 @@ async function otherDevice(): Promise<string> {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true })
   for (const track of stream.getTracks()) track.stop()
   const all = await navigator.mediaDevices.enumerateDevices()
-  return all.findLast(({ kind, deviceId }) => kind === 'audiooutput' && deviceId !== 'default')?.deviceId ?? ''
+  return (
+    all.findLast(({ kind, deviceId }) => kind === 'audiooutput' && deviceId !== 'default')?.deviceId ?? ''
+  )
 }
 
 async function rejection(promise: Promise<void>): Promise<VoiceError> {

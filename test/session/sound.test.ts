@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import type { TappedNodes } from '../../src/audio/audio-tap.ts'
 import {
   DeepgramAgent,
   OpenAIRealtime,
@@ -223,7 +224,7 @@ describe('VoiceSession, its sound', () => {
   it('taps are given both nodes at the start, and told of the end', async () => {
     const calls: string[] = []
     const tap = {
-      connect: ({ context, input, output }: Record<string, unknown>) => {
+      connect: ({ context, input, output }: TappedNodes) => {
         expect(context).to.be.instanceOf(AudioContext)
         expect(input).to.be.instanceOf(AudioNode)
         expect(output).to.be.instanceOf(AudioNode)
