@@ -2,7 +2,7 @@
  * What `import` brings is what a page loads; the audio engine follows when a conversation with sound starts, and the
  * worklets' code as a string only where the files beside the package cannot be had.
  */
-const LAZY = ['*/audio-engine.js', '*/worklets-inlined.js']
+const LAZY = ['./audio-engine.js', '../audio-engine.js', './chunks/inlined-*.js']
 
 /** What a bundler makes of an import; measured without what loads later, or not at all. */
 const esbuild = (config) => ({
@@ -23,23 +23,16 @@ const entry = (name, path, limit, more = {}) => ({
 
 export default [
   entry('core with one provider', 'dist/index.js', '12 kB', { import: '{ VoiceSession, OpenAIRealtime }' }),
-  entry(
-    'the audio engine, loaded when a conversation with sound starts',
-    'dist/audio-engine.js',
-    '8 kB',
-    {
-      // What it shares with the core is there already.
-      modifyEsbuildConfig: (config) => esbuild({ ...config, external: ['./chunks/voice-session-*.js'] }),
-    },
-  ),
+  entry('the audio engine, loaded when a conversation with sound starts', 'dist/audio-engine.js', '8 kB', {
+    // What it shares with the core is there already.
+    modifyEsbuildConfig: (config) => esbuild({ ...config, external: ['./chunks/*.js'] }),
+  }),
   entry('voicewire/elements, Lit included', 'dist/elements/index.js', '26 kB'),
-  entry('voicewire/audio', 'dist/audio.js', '3 kB'),
+  entry('voicewire/audio', 'dist/audio.js', '5 kB'),
+  entry('the Resampler alone', 'dist/audio.js', '1.2 kB', { import: '{ Resampler }' }),
+  entry('the LocalSpeechDetector alone', 'dist/audio.js', '1.5 kB', { import: '{ LocalSpeechDetector }' }),
   entry('dist/voice-agent.js, the one file for a script tag', 'dist/voice-agent.js', '38 kB'),
   entry('worklets/capture.js, loaded by the microphone', 'dist/worklets/capture.js', '2 kB'),
-  entry('worklets/playback.js, loaded by the speaker', 'dist/worklets/playback.js', '3.5 kB'),
-  entry(
-    'chunks/worklets-inlined.js, loaded only in place of those two',
-    'dist/chunks/worklets-inlined.js',
-    '5 kB',
-  ),
+  entry('worklets/playback.js, loaded by the speaker', 'dist/worklets/playback.js', '4 kB'),
+  entry('worklets/recorder.js, loaded by a Recorder', 'dist/worklets/recorder.js', '2 kB'),
 ]

@@ -1,10 +1,11 @@
+import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import nodeResolve from '@rollup/plugin-node-resolve'
 import terser from '@rollup/plugin-terser'
 import esbuild from 'rollup-plugin-esbuild'
 import { minifyTemplateLiterals } from 'rollup-plugin-minify-template-literals'
 
-const WORKLETS = ['capture', 'playback']
+const WORKLETS = ['capture', 'playback', 'recorder']
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 const compile = () => esbuild({ target: 'es2022', tsconfig: false })
 const minify = (options = {}) =>
@@ -39,13 +40,14 @@ function workletSource(code) {
  * The package: real files first, by addresses that are right from every chunk and that bundlers know for assets;
  * for those that lose them, the same code as a string in a chunk of its own.
  */
-const FROM_FILES = `
-const urls = {
-${WORKLETS.map((name) => `  ${name}: () => new URL('voicewire:worklets/${name}.js', import.meta.url),`).join('\n')}
-}
-export const workletUrl = (name) => urls[name]()
-export const workletSource = async (name) => (await import('virtual:worklets'))[name]
-`
+const FROM_FILES = WORKLETS.map(
+  (name) => `
+export const ${name}Worklet = {
+  name: '${name}',
+  url: () => new URL('voicewire:worklets/${name}.js', import.meta.url),
+  text: async () => (await import('virtual:inlined-${name}')).default,
+}`,
+).join('\n')
 
 /** Makes the addresses of the worklets relative to the chunk that they ended up in. */
 function workletUrls() {
@@ -59,28 +61,28 @@ function workletUrls() {
 }
 
 /** The single file is its own worklet: no second request, and no blob that a CSP could refuse. */
-const FROM_ITSELF = `
-export const workletUrl = () => import.meta.url
-export const workletSource = async () => null
-`
+const FROM_ITSELF = WORKLETS.map(
+  (name) => `
+export const ${name}Worklet = { name: '${name}', url: () => import.meta.url, text: async () => null }`,
+).join('\n')
 
-/** The minified worklets as strings, read from the files that were written before. */
+const INLINED = '\0virtual:inlined-'
+
+/** Each minified worklet as a string, read from the file that was written before. */
 function inlinedWorklets() {
   return {
     name: 'inlined-worklets',
-    resolveId: (id) => (id === 'virtual:worklets' ? '\0virtual:worklets' : null),
+    resolveId: (id) => (`\0${id}`.startsWith(INLINED) ? `\0${id}` : null),
     async load(id) {
-      if (id !== '\0virtual:worklets') return null
-      const { readFile } = await import('node:fs/promises')
-      const sources = await Promise.all(
-        WORKLETS.map(async (name) => {
-          const code = await readFile(path(`dist/worklets/${name}.js`), 'utf8')
-          return `export const ${name} = ${JSON.stringify(code.replace(/\n\/\/# sourceMappingURL=.*\n?$/, ''))}`
-        }),
-      )
-      return { code: sources.join('\n'), moduleType: 'js' }
+      if (!id.startsWith(INLINED)) return null
+      const code = await readFile(path(`dist/worklets/${id.slice(INLINED.length)}.js`), 'utf8')
+      return { code: `export default ${JSON.stringify(withoutMap(code))}`, moduleType: 'js' }
     },
   }
+}
+
+function withoutMap(code) {
+  return code.replace(/\n\/\/# sourceMappingURL=.*\n?$/, '')
 }
 
 /** Every entry from one graph, so that `.` and `./elements` share one `VoiceSession`. */
@@ -112,25 +114,25 @@ const modules = {
     sourcemap: true,
     entryFileNames: '[name].js',
     chunkFileNames: ({ moduleIds, isDynamicEntry, name }) => {
-      if (moduleIds.includes('\0virtual:worklets')) return 'chunks/worklets-inlined.js'
+      const inlined = moduleIds.find((id) => id.startsWith(INLINED))
+      if (inlined) return `chunks/inlined-${inlined.slice(INLINED.length)}.js`
       // Beside the worklets, which are then beside a bundle too, whose maker copied them there.
-      return isDynamicEntry ? `${name}.js` : 'chunks/[name]-[hash].js'
+      const loadsWorklets = moduleIds.some((id) => id.endsWith('worklet-source.ts'))
+      return isDynamicEntry || loadsWorklets ? `${name}.js` : 'chunks/[name]-[hash].js'
     },
   },
 }
+
+/** What the elements need: a recorder is for those who import it. */
+const OWN_WORKLETS = ['capture', 'playback']
 
 /** Wraps a bundle so that the same file registers the processors when an AudioWorklet loads it. */
 function worksAsWorklet() {
   return {
     name: 'works-as-worklet',
     async renderChunk(code) {
-      const { readFile } = await import('node:fs/promises')
-      const sources = await Promise.all(
-        WORKLETS.map((name) => readFile(path(`dist/worklets/${name}.js`), 'utf8')),
-      )
-      const processors = sources
-        .map((source) => `{${source.replace(/\n\/\/# sourceMappingURL=.*\n?$/, '')}}`)
-        .join('')
+      const files = OWN_WORKLETS.map((name) => readFile(path(`dist/worklets/${name}.js`), 'utf8'))
+      const processors = (await Promise.all(files)).map((file) => `{${withoutMap(file)}}`).join('')
       return { code: `if(globalThis.registerProcessor){${processors}}else{${code}}`, map: null }
     },
   }

@@ -11,6 +11,6 @@ export interface TappedNodes {
 export interface AudioTap {
   /** Called when there is sound; a failure is told as a warning and does not end the session. */
   connect(nodes: TappedNodes): void | Promise<void>
-  /** Called when the session ends; may be called twice. */
-  disconnect(): void
+  /** Called when the session ends, before the context is closed, which waits for the promise; may be called twice. */
+  disconnect(): void | Promise<void>
 }

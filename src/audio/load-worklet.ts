@@ -1,10 +1,8 @@
 import { VoiceError } from '../errors.ts'
 import { insecureContext } from './audio-error.ts'
-import { type WorkletName, workletSource, workletUrl } from './worklet-source.ts'
+import type { WorkletSource } from './worklet-source.ts'
 
-export type { WorkletName } from './worklet-source.ts'
-
-const loads = new WeakMap<BaseAudioContext, Map<WorkletName, Promise<void>>>()
+const loads = new WeakMap<BaseAudioContext, Map<WorkletSource, Promise<void>>>()
 
 /**
  * Makes a worklet known to a context, once however often it is asked for; a failure may be tried again.
@@ -16,39 +14,47 @@ const loads = new WeakMap<BaseAudioContext, Map<WorkletName, Promise<void>>>()
  * @throws {VoiceError} `audio-unsupported` if the browser has no AudioWorklet, `insecure-context` if it hides it
  * from a page without HTTPS, `worklet-blocked` if no script could be loaded.
  */
-export function loadWorklet(context: BaseAudioContext, name: WorkletName, url?: string | URL): Promise<void> {
-  const known = loads.get(context) ?? new Map<WorkletName, Promise<void>>()
+export function loadWorklet(
+  context: BaseAudioContext,
+  source: WorkletSource,
+  url?: string | URL,
+): Promise<void> {
+  const known = loads.get(context) ?? new Map<WorkletSource, Promise<void>>()
   loads.set(context, known)
-  const load = known.get(name) ?? addWorklet(context, name, url)
-  known.set(name, load)
-  load.catch(() => known.delete(name))
+  const load = known.get(source) ?? addWorklet(context, source, url)
+  known.set(source, load)
+  load.catch(() => known.delete(source))
   return load
 }
 
-async function addWorklet(context: BaseAudioContext, name: WorkletName, url?: string | URL): Promise<void> {
+async function addWorklet(
+  context: BaseAudioContext,
+  source: WorkletSource,
+  url?: string | URL,
+): Promise<void> {
   // Not everywhere there, whatever the types say.
   const worklet = context.audioWorklet as AudioWorklet | undefined
   if (!worklet && !isSecureContext) throw insecureContext('AudioWorklet')
   if (!worklet) throw new VoiceError('audio-unsupported', 'Cannot process audio as AudioWorklet is missing')
   let cause: unknown
   try {
-    const script = url ?? workletUrl(name)
+    const script = url ?? source.url()
     if (script) return await worklet.addModule(script)
   } catch (error) {
     // A script that is not there and one that is forbidden fail alike: with an AbortError.
     cause = error
   }
   try {
-    const source = url ? null : await workletSource(name)
-    if (source !== null) return await addSource(worklet, source)
+    const text = url ? null : await source.text()
+    if (text !== null) return await addSource(worklet, text)
   } catch (error) {
     cause = error
   }
-  throw new VoiceError('worklet-blocked', `Cannot load the ${name} worklet`, { cause })
+  throw new VoiceError('worklet-blocked', `Cannot load the ${source.name} worklet`, { cause })
 }
 
-async function addSource(worklet: AudioWorklet, source: string): Promise<void> {
-  const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }))
+async function addSource(worklet: AudioWorklet, text: string): Promise<void> {
+  const url = URL.createObjectURL(new Blob([text], { type: 'text/javascript' }))
   try {
     await worklet.addModule(url)
   } finally {

@@ -8,6 +8,7 @@ import { levelOf } from './level.ts'
 import { loadWorklet } from './load-worklet.ts'
 import { asWarning, RESTARTED, SILENT } from './microphone-warning.ts'
 import { mediaDevices, untilAborted } from './request-microphone.ts'
+import { captureWorklet } from './worklet-source.ts'
 
 export interface MicrophoneOptions {
   /** Runs at the device's own rate: one that was asked for is resampled badly, and refused by Firefox. */
@@ -181,7 +182,7 @@ export class Microphone {
     signal.throwIfAborted()
     const { context, stream, workletUrl } = this.#options
     if (!stream) mediaDevices()
-    await untilAborted(loadWorklet(context, 'capture', workletUrl), signal)
+    await untilAborted(loadWorklet(context, captureWorklet, workletUrl), signal)
     try {
       await this.#input.open(signal)
       signal.throwIfAborted()

@@ -12,6 +12,7 @@ import type {
   PlaybackOptions,
   PlaybackProgress,
 } from './worklet-messages.ts'
+import { playbackWorklet } from './worklet-source.ts'
 
 export type { HeardItem } from './heard-items.ts'
 
@@ -210,7 +211,7 @@ export class Speaker {
 
   async #open(): Promise<void> {
     const { context, format, workletUrl, onerror } = this.#options
-    await loadWorklet(context, 'playback', workletUrl)
+    await loadWorklet(context, playbackWorklet, workletUrl)
     if (this.#closed) return
     this.#node = new AudioWorkletNode(context, 'voicewire-playback', {
       numberOfInputs: 0,

@@ -86,3 +86,14 @@ export type PlaybackMessage =
   | { readonly type: 'cleared'; readonly id: number; readonly progress: PlaybackProgress }
   /** These samples were refused as ten minutes of sound are waiting. */
   | { readonly type: 'overflow'; readonly itemId: string; readonly length: number }
+
+/** What the recorder worklet is told when it is made. */
+export interface RecorderWorkletOptions {
+  /** The rate of the recording, in Hz. */
+  readonly sampleRate: number
+}
+
+/** From the recorder worklet, transferred: 16-bit samples, left and right in turn; null when all were sent. */
+export interface RecorderMessage {
+  readonly samples: ArrayBuffer | null
+}

@@ -120,16 +120,18 @@ export class AudioEngine {
     })
   }
 
-  close(): void {
+  /** Turns everything off at once. @returns Resolved when the taps have what they want of the sound. */
+  async close(): Promise<void> {
     const { taps = [], speechDetector, ondevicechange } = this.#options
     navigator.mediaDevices?.removeEventListener('devicechange', ondevicechange)
-    for (const tap of taps) tap.disconnect()
+    const disconnected = Promise.allSettled(taps.map(async (tap) => tap.disconnect()))
     speechDetector?.reset()
     this.#wakeLock?.close()
     this.#output.close()
     this.#keeper.close()
     this.microphone?.close()
     this.speaker?.close()
+    await disconnected
   }
 
   #createMicrophone(): Microphone | null {

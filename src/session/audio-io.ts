@@ -64,8 +64,9 @@ export class AudioIO {
 
   /** Turns the microphone off and frees everything; safe at any time, also during `open`. */
   async close(): Promise<void> {
-    this.#engine?.close()
+    const closed = this.#engine?.close()
     this.#engine = null
+    await closed
     const { audioSession } = navigator as AudioNavigator
     if (audioSession && this.#previousType) audioSession.type = this.#previousType
     if (this.#owned && this.#context.state !== 'closed') await this.#context.close()

@@ -3,6 +3,7 @@ import { loadWorklet } from '../../src/audio/load-worklet.ts'
 import { decodePCM16, encodePCM16 } from '../../src/audio/pcm.ts'
 import { Resampler } from '../../src/audio/resampler.ts'
 import type { PlaybackCommand, PlaybackMessage } from '../../src/audio/worklet-messages.ts'
+import { playbackWorklet } from '../../src/audio/worklet-source.ts'
 import { obeyed, observe } from './support/observed-context.ts'
 import { bandAmplitude, concatenate, decibels, firstDifference, fitSine, sine } from './support/signal.ts'
 
@@ -11,7 +12,7 @@ const STREAM_RATE = 24_000
 /** The worklet in an offline context, where time stands still until the test lets it go on. */
 async function offline({ sampleRate = 48_000, seconds = 1 } = {}) {
   const context = await observe(new OfflineAudioContext(1, sampleRate * seconds, sampleRate))
-  await loadWorklet(context, 'playback')
+  await loadWorklet(context, playbackWorklet)
   const node = new AudioWorkletNode(context, 'voicewire-playback', {
     numberOfInputs: 0,
     outputChannelCount: [1],
