@@ -3,14 +3,14 @@ import { referenceResample } from '../../test/support/signal.ts'
 import type { Site } from '../support/browser.ts'
 import { quantile, table } from '../support/report.ts'
 import { openPage } from './open-page.ts'
-import type { CaptureResult, Load, bench as PageBench, Tally } from './page.ts'
+import type { CaptureResult, CaptureRun, Load, bench as PageBench, Tally } from './page.ts'
 import { collect, float32Of, float64Of, int16Of, type Wire } from './wire.ts'
 
 declare const bench: typeof PageBench
 
 const WIRE_RATE = 16_000
 
-/** How long each run lasts; `BENCH_SECONDS` shortens it for trying. */
+/** How long each run for the first table lasts, and half of it each for the second; for trying, less will do. */
 const { BENCH_SECONDS = '60' } = process.env
 const SECONDS = Number(BENCH_SECONDS)
 
@@ -21,17 +21,17 @@ const LOADS: readonly Load[] = [
 ]
 
 const METHOD = `${SECONDS} s of noise each, which the microphone and its peers hear at the same time in one context, while the page is blocked for part
-of the time. All send 16-bit sound at 16 kHz over WebSockets of their own to a server on this machine. *Sound lost*
+of the time. All send 16-bit sound at 16 kHz over WebSockets of their own to a server on this machine. _Sound lost_
 is how much shorter the sound on the wire is than the time it was captured in; for the peers it is known to ± the
-longest block of the page. *Largest difference* is that between the wire and a slow reference resampler in double
-precision, fed with what the capture worklet was given, sample by sample; *quanta missed* are render quanta that the
+longest block of the page. _Largest difference_ is that between the wire and a slow reference resampler in double
+precision, fed with what the capture worklet was given, sample by sample; _quanta missed_ are render quanta that the
 context rendered without the worklet.
 
 The peers: "ScriptProcessorNode" takes blocks of 4,096 samples on the page, "every quantum" posts each 128 samples
 from a worklet to the page; both average the samples that fall into one of 16 kHz, block by block.`
 
-const LATENCY_METHOD = `*To \`send\`* is the time from the call of the worklet in which the last sample of a message came in to the return of \`WebSocket.send\`
-on the page; *to the server* is the time until the server has the message. The worklet's clock is \`Date.now()\`, in
+const LATENCY_METHOD = `_To \`send\`_ is the time from the call of the worklet in which the last sample of a message came in to the return of \`WebSocket.send\`
+on the page; _to the server_ is the time until the server has the message. The worklet's clock is \`Date.now()\`, in
 whole ms, so each time is known to ± 0.5 ms and the mean of the two ends is taken; page and server tie
 \`performance.now()\` to \`Date.now()\` where that ticks.`
 
@@ -55,31 +55,25 @@ export async function describeAccuracy(browser: Browser, site: Site): Promise<st
   for (const rate of [44_100, 48_000]) {
     for (const load of LOADS) {
       const path = `/capture/${rate}/${load.busyMs}`
-      const result = await capture(browser, site, { path, rate, load, peers: true })
+      const result = await capture(browser, site, { path, rate, load, peers: true, seconds: SECONDS })
       loss.push(...lossRows(`${rate / 1000} kHz, ${nameOf(load)}`, { result, rate, path, wire }))
     }
   }
   for (const load of [IDLE, ...LOADS]) {
     const path = `/latency/${load.busyMs}`
-    const { ours } = await capture(browser, site, { path, rate: 48_000, load, peers: false })
+    const setting = { path, rate: 48_000, load, seconds: SECONDS / 2 }
+    const { ours } = await capture(browser, site, { ...setting, peers: false })
     delays.push(delayRow(nameOf(load), 'Voicewire, 20 ms', ours, wire(`${path}/ours`)))
     // The peer would disturb, so it has runs of its own, in which ours is not looked at.
-    const { quanta } = await capture(browser, site, { path: `${path}/peer`, rate: 48_000, load, peers: true })
+    const { quanta } = await capture(browser, site, { ...setting, path: `${path}/peer`, peers: true })
     delays.push(delayRow(nameOf(load), 'every quantum', quanta, wire(`${path}/peer/quanta`)))
   }
   return ['### What is lost', METHOD, table(loss), '### How late', LATENCY_METHOD, table(delays)].join('\n\n')
 }
 
-interface Setting {
-  readonly path: string
-  readonly rate: number
-  readonly load: Load
-  readonly peers: boolean
-}
-
-async function capture(browser: Browser, site: Site, setting: Setting): Promise<CaptureResult> {
+async function capture(browser: Browser, site: Site, setting: CaptureRun): Promise<CaptureResult> {
   const page = await openPage(browser, site)
-  const result = await page.evaluate((run) => bench.capture(run), { ...setting, seconds: SECONDS })
+  const result = await page.evaluate((run) => bench.capture(run), setting)
   await page.context().close()
   return result
 }

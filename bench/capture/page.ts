@@ -30,8 +30,8 @@ async function openSocket(path: string): Promise<WebSocket> {
   return socket
 }
 
-async function openContext(sampleRate?: number): Promise<AudioContext> {
-  const context = new AudioContext(sampleRate ? { sampleRate } : {})
+async function openContext(options?: AudioContextOptions): Promise<AudioContext> {
+  const context = new AudioContext(options)
   await context.audioWorklet.addModule('processors.js')
   await context.resume()
   return context
@@ -145,7 +145,7 @@ async function connectPeers(microphone: Microphone, path: string, result: Captur
 /** Captures noise while the page is busy, with peers beside it that hear the same. */
 async function capture({ rate, seconds, load, path, peers }: CaptureRun): Promise<CaptureResult> {
   clockOffset()
-  const context = await openContext(rate)
+  const context = await openContext({ sampleRate: rate })
   const result: CaptureResult = { ours: tally(), scriptProcessor: tally(), quanta: tally() }
   const [socket, tapSocket] = await Promise.all([openSocket(`${path}/ours`), openSocket(`${path}/tap`)])
   const destination = context.createMediaStreamDestination()
@@ -200,7 +200,14 @@ function openMicrophone(
 /** Captures from the browser's device until the page is closed, and keeps nothing. */
 async function captureForever(path: string): Promise<void> {
   const socket = await openSocket(path)
-  await openMicrophone(await openContext(), { onchunk: (chunk) => socket.send(chunk) }).open()
+  await openMicrophone(new AudioContext(), { onchunk: (chunk) => socket.send(chunk) }).open()
+}
+
+/** Sends as many messages of the same length, by a timer. */
+async function sendForever(path: string): Promise<void> {
+  const socket = await openSocket(path)
+  const chunk = new Int16Array(WIRE_RATE / 50)
+  setInterval(() => socket.send(chunk), 20)
 }
 
 const UNPROCESSED = { echoCancellation: false, noiseSuppression: false, autoGainControl: false }
@@ -254,5 +261,5 @@ function coldSwap(context: AudioContext, tap: AudioNode): (id: string) => Promis
   }
 }
 
-export const bench = { capture, captureForever, changeDevices }
+export const bench = { capture, captureForever, changeDevices, sendForever }
 Object.assign(globalThis, { bench })

@@ -1,4 +1,5 @@
 import type { Site } from '../support/browser.ts'
+import { median } from '../support/report.ts'
 
 /** What came over one socket. */
 export interface Wire {
@@ -15,9 +16,11 @@ export function collect(site: Site): (path: string) => Wire {
     wires.set(path, known)
     return known
   }
-  const offset = clockOffset()
+  let offset = 0
   site.sockets.on('connection', (socket, { url = '' }) => {
     if (url.startsWith('/-')) return
+    // Anew for each, as one clock is corrected now and then and the other is not.
+    offset = clockOffset()
     const { messages, receivedAt } = wire(url)
     socket.on('message', (data) => {
       receivedAt.push(performance.timeOrigin + performance.now() - offset)
@@ -29,10 +32,13 @@ export function collect(site: Site): (path: string) => Wire {
 
 /** @returns How far `performance` is ahead of `Date`, in ms: measured where `Date` ticks. */
 function clockOffset(): number {
-  const before = Date.now()
-  let now = before
-  while (now === before) now = Date.now()
-  return performance.timeOrigin + performance.now() - now
+  const offsets = Array.from({ length: 20 }, () => {
+    const before = Date.now()
+    let now = before
+    while (now === before) now = Date.now()
+    return performance.timeOrigin + performance.now() - now
+  })
+  return median(offsets)
 }
 
 /** @returns The samples of messages in one array; the bytes of each are copied, as they may lie at odd places. */
