@@ -22,6 +22,18 @@ describe('AudioBacklog', () => {
     expect([drain(backlog), backlog.droppedMs]).to.deep.equal([[3, 4, 5], 20])
   })
 
+  it('keeps what a chunk was, as its array is used again', () => {
+    const backlog = new AudioBacklog(16_000, 100)
+    const reused = chunk(1)
+    expect(backlog.empty).to.equal(true)
+    backlog.push(reused)
+    reused.fill(2)
+    backlog.push(reused)
+    expect(backlog.empty).to.equal(false)
+    expect(drain(backlog)).to.deep.equal([1, 2])
+    expect(backlog.empty).to.equal(true)
+  })
+
   it('keeps a chunk that is longer than it holds', () => {
     const backlog = new AudioBacklog(16_000, 5)
     backlog.push(chunk(1))

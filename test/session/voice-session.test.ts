@@ -1,5 +1,11 @@
 import { expect } from 'chai'
-import { OpenAIRealtime, VoiceError, VoiceSession, type VoiceSessionOptions } from '../../src/index.ts'
+import {
+  DeepgramAgent,
+  OpenAIRealtime,
+  VoiceError,
+  VoiceSession,
+  type VoiceSessionOptions,
+} from '../../src/index.ts'
 import { aMoment, next, rejection, until } from '../support/events.ts'
 import { wire } from '../support/openai-wire.ts'
 import { type Resources, watchResources } from '../support/resources.ts'
@@ -280,6 +286,26 @@ describe('VoiceSession', () => {
     const session = create()
     expect(() => session.sendText('x')).to.throw(DOMException, 'must be open: current value is closed')
     expect(() => session.say('x')).to.throw(DOMException, 'must be open')
+  })
+
+  it('message gives sound that stays as it is, though the microphone uses its buffers again', async () => {
+    const session = create({ provider: new DeepgramAgent(), input: 'microphone' })
+    const dialled = ScriptedSocket.next()
+    const starting = session.start()
+    const kept: Uint8Array[] = []
+    const enough = Promise.withResolvers<void>()
+    session.on('message', ({ data }) => {
+      if (data instanceof Uint8Array) kept.push(data)
+      if (kept.length === 5) enough.resolve()
+    })
+    const socket = (await dialled).accept()
+    socket.say({ type: 'Welcome', request_id: 'r' }).say({ type: 'SettingsApplied' })
+    await starting
+    await enough.promise
+    expect(kept[0]!.length).to.be.above(0)
+    expect(kept.slice(0, 5)).to.deep.equal(
+      socket.sent.filter((data) => data instanceof Uint8Array).slice(0, 5),
+    )
   })
 
   it('muted sends silence and keeps the line alive', async () => {
