@@ -9,4 +9,6 @@ import { ensureInstalled, run } from './environment.mjs'
 ensureInstalled()
 const CHROMIUM_PATH = await ensureChromium()
 await build()
-process.exit(await run('node', ['bench/run.ts', ...process.argv.slice(2)], { env: { CHROMIUM_PATH } }))
+const code = await run('node', ['bench/run.ts', ...process.argv.slice(2)], { env: { CHROMIUM_PATH } })
+await run('biome', ['check', '--write', '--log-level=error', 'bench/README.md'])
+process.exit(code)

@@ -72,6 +72,6 @@ test('package: the worklets lie where each chunk looks for them, named in full s
     )
   })
   const files = new Set(found.map(({ pathname }) => basename(pathname)))
-  assert.deepEqual([...files].sort(), ['capture.js', 'playback.js'])
+  assert.deepEqual([...files].sort(), ['capture.js', 'playback.js', 'recorder.js'])
   for (const url of found) assert.ok(existsSync(url), url.pathname)
 })

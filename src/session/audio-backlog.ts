@@ -29,8 +29,9 @@ export class AudioBacklog {
     return this.#droppedSamples / this.#samplesPerMs
   }
 
+  /** @param chunk Is copied. */
   push(chunk: Int16Array<ArrayBuffer>): void {
-    this.#chunks.push(chunk)
+    this.#chunks.push(chunk.slice())
     this.#samples += chunk.length
     while (this.#samples > this.#maxMs * this.#samplesPerMs && this.#chunks.length > 1) {
       this.#droppedSamples += this.shift()?.length ?? 0

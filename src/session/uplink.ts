@@ -95,7 +95,7 @@ export class Uplink {
   #wait(chunk: Int16Array<ArrayBuffer>): void {
     const { droppedMs } = this.#backlog
     if (this.#open) this.#backlog.maxMs = CONGESTED_MS
-    this.#backlog.push(chunk.slice())
+    this.#backlog.push(chunk)
     if (!this.#open || this.#congested || this.#backlog.droppedMs === droppedMs) return
     this.#congested = true
     this.#options.onwarning({
