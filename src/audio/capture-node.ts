@@ -5,8 +5,8 @@ import type { CaptureCommand, CaptureMessage, CaptureOptions } from './worklet-m
 export interface CaptureNodeOptions extends CaptureOptions {
   /** Where the sound comes from, at the context's own rate. */
   source: AudioNode
-  /** Takes each chunk, for the length of the call, and the sum of the squares of its samples. */
-  onchunk: (chunk: Int16Array<ArrayBuffer>, energy: number) => void
+  /** Takes each chunk, for the length of the call. */
+  onchunk: (chunk: Int16Array<ArrayBuffer>, message: CaptureMessage) => void
   /** The worklet failed and was made anew; less than a chunk is lost. */
   onrestart: () => void
   /** The worklet failed for good, with `audio-failed`: close it. */
@@ -47,8 +47,9 @@ export class CaptureNode {
     return node
   }
 
-  #deliver({ samples, energy }: CaptureMessage): void {
-    this.#options.onchunk(new Int16Array(samples), energy)
+  #deliver(message: CaptureMessage): void {
+    const { samples } = message
+    this.#options.onchunk(new Int16Array(samples), message)
     // Whoever took the buffer for good has emptied it here.
     if (samples.byteLength > 0) this.#send({ type: 'recycle', samples }, [samples])
   }

@@ -2,6 +2,8 @@
 const SLOT_MS = 20
 /** Three seconds: what is compared, and the longest lag before it. */
 const SLOTS = 150
+/** A level is of 100 ms of sound at most, in slots. */
+const LONGEST = 5
 /** How long an echo may take: output buffers, a wireless speaker, the way through the room, input buffers. */
 const MAX_LAG = 30
 /** At most this much of what was heard last is compared, in slots. */
@@ -28,14 +30,14 @@ class Envelope {
     return this.#next
   }
 
-  /** Holds the level from the last time to this one. */
+  /** The level is that of the time since the last one; where that is long ago, nothing has changed meanwhile. */
   push(level: number, atMs: number): void {
     const slot = Math.floor(atMs / SLOT_MS)
-    if (slot - this.#next > SLOTS) {
-      this.#slots.fill(0)
-      this.#next = slot
+    this.#next = Math.max(this.#next, slot - SLOTS)
+    while (this.#next <= slot) {
+      this.#slots[this.#next % SLOTS] = this.#next < slot - LONGEST ? this.#last : level
+      this.#next++
     }
-    while (this.#next <= slot) this.#slots[this.#next++ % SLOTS] = level
     this.#last = level
   }
 

@@ -8,6 +8,7 @@ import { levelOf } from './level.ts'
 import { loadWorklet } from './load-worklet.ts'
 import { asWarning, RESTARTED, SILENT } from './microphone-warning.ts'
 import { mediaDevices, untilAborted } from './request-microphone.ts'
+import type { CaptureMessage } from './worklet-messages.ts'
 import { captureWorklet } from './worklet-source.ts'
 
 export interface MicrophoneOptions {
@@ -28,8 +29,8 @@ export interface MicrophoneOptions {
    * be copied.
    */
   onchunk: (chunk: Int16Array<ArrayBuffer>) => void
-  /** Takes the level of each chunk, 0…1. */
-  onlevel?: (level: number) => void
+  /** Takes the level of each chunk, 0…1, and when it ended, in the context's time in s. */
+  onlevel?: (level: number, time: number) => void
   /**
    * Takes what does not end the sound: `microphone-replaced`, `microphone-ended` and `microphone-denied` (silence
    * goes on), `microphone-muted` (by the system), `microphone-silent`, `capture-restarted`, and whatever
@@ -199,7 +200,7 @@ export class Microphone {
       source: this.output,
       sampleRate,
       chunkMs,
-      onchunk: (chunk, energy) => this.#deliver(chunk, energy),
+      onchunk: (chunk, message) => this.#deliver(chunk, message),
       onrestart: () => onwarning?.(RESTARTED),
       onfail: (error) => {
         this.close()
@@ -250,13 +251,13 @@ export class Microphone {
     this.#input.enabled = !muted
   }
 
-  #deliver(chunk: Int16Array<ArrayBuffer>, energy: number): void {
+  #deliver(chunk: Int16Array<ArrayBuffer>, { energy, time }: CaptureMessage): void {
     this.#watchSilence(chunk.length, energy)
     // Sound from before the muting may still be under way.
     if (this.#muted) chunk.fill(0)
     this.#level = this.#muted ? 0 : levelOf(energy, chunk.length)
     this.#options.onchunk(chunk)
-    this.#options.onlevel?.(this.#level)
+    this.#options.onlevel?.(this.#level, time)
   }
 
   #watchSilence(length: number, energy: number): void {

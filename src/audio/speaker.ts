@@ -48,8 +48,8 @@ export interface SpeakerOptions {
   workletUrl?: string | URL
   /** Called when the last sample of everything was heard, and every item had ended. Not after `clear`. */
   ondrain: () => void
-  /** Takes the level of what is played, 0…1 and before `volume`, about every 20 ms. */
-  onlevel?: (level: number) => void
+  /** Takes the level of what is played, 0…1 and before `volume`, about every 20 ms, and its time in the context in s. */
+  onlevel?: (level: number, time: number) => void
   onwarning?: (warning: SpeakerWarning) => void
   /** Called if the worklet fails, with `audio-failed`. */
   onerror?: (error: VoiceError) => void
@@ -241,7 +241,7 @@ export class Speaker {
     this.#items.forget(this.#latency)
     // Sound that was sent while a `drained` was under way is not in it.
     if (message.type === 'drained' && this.#items.drained) this.#drain()
-    else if (this.#playing) this.#setLevel(message.progress.level)
+    else if (this.#playing) this.#setLevel(message.progress.level, message.progress.time)
   }
 
   /** What was rendered last is still on its way to the ear. */
@@ -261,10 +261,10 @@ export class Speaker {
     this.#setLevel(0)
   }
 
-  #setLevel(level: number): void {
-    if (level === 0 && this.#level === 0) return
+  #setLevel(level: number, time = this.#options.context.currentTime): void {
+    if (!this.#playing && level === this.#level) return
     this.#level = level
-    this.#options.onlevel?.(level)
+    this.#options.onlevel?.(level, time)
   }
 
   /** @returns Where playback was cut; null where the worklet does not tell in time. */

@@ -12,6 +12,8 @@ export interface CaptureMessage {
   readonly samples: ArrayBuffer
   /** 0 only where every sample was exactly 0. */
   readonly energy: number
+  /** When the last sample came, in the context's time, in s. */
+  readonly time: number
 }
 
 /** To the capture worklet. */

@@ -129,6 +129,17 @@ describe('EchoSentinel', () => {
     expect(percent(() => ({ agentMs: 300, echo: { lagMs: 50, gainDb: -6 }, noiseDb: -60 }))).to.equal(0)
   })
 
+  it('output() need not be called while the agent is silent', () => {
+    const sentinel = new EchoSentinel()
+    for (let ms = 0; ms <= 2400; ms += 20) {
+      const speaking = ms % 800 > 300
+      const level = 0.5 + 0.2 * Math.sin(ms / 40)
+      sentinel.input(speaking ? level : 0, ms)
+      if (speaking || ms % 800 === 0) sentinel.output(speaking ? level : 0, ms)
+    }
+    expect(sentinel.interrupted()).to.equal(true)
+  })
+
   it('interrupted() says nothing of silence, and of a clock that jumped', () => {
     const sentinel = new EchoSentinel()
     for (const start of [0, 1e6]) {

@@ -242,14 +242,14 @@ describe('VoiceSession, its sound', () => {
     const { session, socket } = await started()
     const warnings: string[] = []
     session.on('warning', ({ code }) => warnings.push(code))
+    await session.setInputDevice(session.outputStream)
     for (const id of ['r1', 'r2']) {
       const speaking = next(session, 'agentstatechange', ({ state }) => state === 'speaking')
       wire.answer(socket, { id, itemId: id, ms: 5000, voice: true })
       await speaking
-      await session.setInputDevice(session.outputStream)
       const context = resources.contexts[0]!
       const from = context.currentTime
-      await until(() => context.currentTime > from + 1.5)
+      await until(() => context.currentTime > from + 2.5)
       const cut = next(session, 'interrupt')
       wire.speechStarted(socket)
       await cut

@@ -8,7 +8,7 @@ const RENDER_QUANTUM = 128
 class CaptureProcessor extends AudioWorkletProcessor {
   readonly #chunker: CaptureChunker
   /** One for all chunks, as what is posted is copied. */
-  readonly #message = { samples: new ArrayBuffer(0), energy: 0 }
+  readonly #message = { samples: new ArrayBuffer(0), energy: 0, time: 0 }
   readonly #transfer = [this.#message.samples]
   #closed = false
 
@@ -33,6 +33,7 @@ class CaptureProcessor extends AudioWorkletProcessor {
   #send(samples: ArrayBuffer, energy: number): void {
     this.#message.samples = this.#transfer[0] = samples
     this.#message.energy = energy
+    this.#message.time = currentTime
     this.port.postMessage(this.#message, this.#transfer)
   }
 
