@@ -6,7 +6,9 @@ export interface Part {
   run(): Promise<string>
 }
 
-const PARTS: Readonly<Record<string, () => Promise<Part>>> = {}
+const PARTS: Readonly<Record<string, () => Promise<Part>>> = {
+  'barge-in': () => import('./playback/barge-in.ts'),
+}
 
 const asked = process.argv.slice(2)
 const unknown = asked.find((name) => !(name in PARTS))
