@@ -8,6 +8,8 @@ export interface Part {
 
 const PARTS: Readonly<Record<string, () => Promise<Part>>> = {
   capture: () => import('./capture/capture.ts'),
+  'barge-in': () => import('./playback/barge-in.ts'),
+  detector: () => import('./detector/detector.ts'),
 }
 
 const asked = process.argv.slice(2)

@@ -1,0 +1,4 @@
+declare module '@echogarden/fvad-wasm' {
+  const open: () => Promise<unknown>
+  export default open
+}

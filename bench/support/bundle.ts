@@ -1,0 +1,25 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const FOLDER = '.cache/bench'
+
+/**
+ * Bundles scripts for a page or a worklet, from the source.
+ *
+ * @param entries Paths in the repository by the name of their bundle.
+ * @returns The folder in which the site serves them as `NAME.js`: `/.cache/bench`.
+ */
+export async function bundle(entries: Readonly<Record<string, string>>): Promise<string> {
+  await build({
+    absWorkingDir: ROOT,
+    entryPoints: Object.entries(entries).map(([out, path]) => ({ in: join(ROOT, path), out })),
+    outdir: FOLDER,
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    logLevel: 'error',
+  })
+  return `/${FOLDER}`
+}
