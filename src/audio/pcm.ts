@@ -6,10 +6,20 @@
  */
 export function encodePCM16(input: Float32Array): Int16Array<ArrayBuffer> {
   const output = new Int16Array(input.length)
-  for (let i = 0; i < input.length; i++) {
+  encodePCM16Into(input, output)
+  return output
+}
+
+/**
+ * Like `encodePCM16`, without allocating.
+ *
+ * @param output Takes the integers from its beginning; holds at least `length`.
+ * @param length How many samples are written; default: all of the input.
+ */
+export function encodePCM16Into(input: Float32Array, output: Int16Array, length = input.length): void {
+  for (let i = 0; i < length; i++) {
     output[i] = Math.min(32767, Math.max(-32768, Math.floor(input[i]! * 32768 + 0.5)))
   }
-  return output
 }
 
 /** @returns As many samples, in −1…1: an integer divided by 32,768, which a float holds exactly. */

@@ -15,14 +15,19 @@ export function encodeBase64(bytes: Uint8Array): string {
   if (native) return native.call(bytes)
   let binary = ''
   for (let i = 0; i < bytes.length; i += ARGUMENTS_MAX) {
-    binary += String.fromCharCode(...bytes.subarray(i, i + ARGUMENTS_MAX))
+    // `apply` reads the array as it is; a spread would iterate over it, which takes eight times as long.
+    binary += String.fromCharCode.apply(
+      null,
+      bytes.subarray(i, i + ARGUMENTS_MAX) as Iterable<number> as number[],
+    )
   }
   return btoa(binary)
 }
 
 /**
+ * @param text Padded or not; white space is passed over.
  * @returns The bytes that the base64 text stands for.
- * @throws {DOMException | SyntaxError} If it is not base64.
+ * @throws {SyntaxError | DOMException} If it is not base64; the latter without native support.
  */
 export function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
   const native = (Uint8Array as NativeBase64Constructor).fromBase64

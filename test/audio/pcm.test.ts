@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { decodePCM16, encodePCM16 } from '../../src/audio/pcm.ts'
+import { decodePCM16, encodePCM16, encodePCM16Into } from '../../src/audio/pcm.ts'
 import { firstDifference } from './support/signal.ts'
 
 const ALL = Int16Array.from({ length: 65_536 }, (_, i) => i - 32_768)
@@ -30,6 +30,27 @@ describe('PCM16', () => {
       Number.NaN,
     )
     expect([...encodePCM16(input)]).to.deep.equal([32_767, 32_767, 32_767, -32_768, -32_768, -32_768, 0])
+  })
+
+  it('encodePCM16() makes 0 of −0 and of the smallest floats, and clips at the last half', () => {
+    const input = Float32Array.of(
+      -0,
+      1e-45,
+      -1e-45,
+      32_767.49 / 32_768,
+      32_767.5 / 32_768,
+      -32_768.5 / 32_768,
+    )
+    expect([...encodePCM16(input)]).to.deep.equal([0, 0, 0, 32_767, 32_767, -32_768])
+  })
+
+  it('encodePCM16Into() writes what encodePCM16() gives, and nothing beyond its length', () => {
+    const input = decodePCM16(Int16Array.of(-5, 0, 7, 32_767))
+    const output = new Int16Array(5).fill(99)
+    encodePCM16Into(input, output, 2)
+    expect([...output]).to.deep.equal([-5, 0, 99, 99, 99])
+    encodePCM16Into(input, output)
+    expect([...output]).to.deep.equal([-5, 0, 7, 32_767, 99])
   })
 
   it('encodePCM16() and decodePCM16() take nothing and give nothing', () => {

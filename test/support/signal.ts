@@ -2,19 +2,8 @@
 import { readFileSync } from 'node:fs'
 
 /** The published design of the library's filter, from which a reference can be computed. */
-const HALF_LENGTH = 26.4
-const CUTOFF = 0.99
-const BETA = 10.6
-
-function bessel(x: number): number {
-  let sum = 1
-  let term = 1
-  for (let k = 1; term > sum * 1e-18; k++) {
-    term *= (x / (2 * k)) ** 2
-    sum += term
-  }
-  return sum
-}
+const HALF_LENGTH = 26
+const BETA = 10.25
 
 function divisor(a: number, b: number): number {
   return b === 0 ? a : divisor(b, a % b)
@@ -34,11 +23,13 @@ export function referenceResample(
   const up = outputRate / common
   const down = inputRate / common
   const scale = Math.max(up, down)
-  const center = Math.floor(HALF_LENGTH * scale)
+  const center = HALF_LENGTH * scale
   const impulse = Float64Array.from({ length: 2 * center + 1 }, (_, i) => {
     const x = (i - center) / scale
-    const sinc = x === 0 ? CUTOFF : Math.sin(Math.PI * CUTOFF * x) / (Math.PI * x)
-    const window = bessel(BETA * Math.sqrt(1 - (x / HALF_LENGTH) ** 2)) / bessel(BETA)
+    const edge = Math.sqrt(1 - (x / HALF_LENGTH) ** 2)
+    if (edge === 0) return 0
+    const sinc = x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x)
+    const window = Math.sinh(BETA * edge) / (edge ** 0.75 * Math.sinh(BETA))
     return (up / scale) * sinc * window
   })
   const length = count ?? Math.ceil((input.length * up) / down)
