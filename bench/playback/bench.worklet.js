@@ -1,19 +1,23 @@
 /** Samples gathered before they are handed over: as a rule about 10 ms, so that the page has little to do. */
 const BATCH = 512
 
-/** Hands on what it is given, with the number of its first sample in the context's time. */
+/**
+ * Hands on what it is given, with the number of its first sample in the context's time. A quantum that the browser
+ * renders for nobody is left out.
+ */
 class Recorder extends AudioWorkletProcessor {
   #samples = new Float32Array(BATCH)
   #length = 0
+  #frame = null
 
   process([[input]]) {
+    this.#frame ??= currentFrame
     if (input) this.#samples.set(input, this.#length)
     this.#length += 128
     if (this.#length === BATCH) {
-      this.port.postMessage({ frame: currentFrame + 128 - BATCH, samples: this.#samples }, [
-        this.#samples.buffer,
-      ])
+      this.port.postMessage({ frame: this.#frame, samples: this.#samples }, [this.#samples.buffer])
       this.#samples = new Float32Array(BATCH)
+      this.#frame += BATCH
       this.#length = 0
     }
     return true

@@ -61,6 +61,8 @@ export class PlaybackQueue {
   /** What must be in the ring lest a fade out begins: this quantum, and a fade should no other come. */
   readonly #needed: number
   #running = false
+  /** Whether sound fades out, to the end even if more has come: to turn back halfway would click. */
+  #falling = false
   /** Whether sound ran dry in the middle of an item, and has not come again. */
   #paused = false
   /** Samples rendered since sound came in that is waiting to be started; null while there is none. */
@@ -154,7 +156,7 @@ export class PlaybackQueue {
   }
 
   #stop(): void {
-    this.#running = this.#paused = false
+    this.#running = this.#falling = this.#paused = false
     this.#waited = null
     this.#fade.at = this.#fade.length
   }
@@ -175,9 +177,10 @@ export class PlaybackQueue {
     if (!this.#running && this.#isReady(output.length)) this.#start()
     if (!this.#running) return 0
     const starving = ring.open && ring.available < this.#needed
-    const count = Math.min(output.length, starving ? this.#fade.at : ring.available)
-    this.#read(output, count, starving ? -1 : 1)
-    if (starving && this.#fade.at === 0) this.#pause()
+    this.#falling ||= starving
+    const count = Math.min(output.length, ring.available, this.#falling ? this.#fade.at : output.length)
+    this.#read(output, count, this.#falling ? -1 : 1)
+    if (this.#falling && this.#fade.at === 0) this.#fallen(starving)
     return count
   }
 
@@ -204,6 +207,11 @@ export class PlaybackQueue {
     if (this.#paused) this.#gap += this.#silent
     this.#running = this.#due = true
     this.#paused = false
+  }
+
+  #fallen(starving: boolean): void {
+    this.#falling = false
+    if (starving) this.#pause()
   }
 
   #pause(): void {

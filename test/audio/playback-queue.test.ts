@@ -196,6 +196,32 @@ describe('PlaybackQueue', () => {
     expect(render(10).every((x) => x === 0)).to.equal(true)
   })
 
+  it('render() fades out to the end, then in, where sound comes during the fade, and loses nothing', () => {
+    const constant = (length: number) => encodePCM16(new Float32Array(length).fill(0.5))
+    const whole = reference(constant(4800), 24_000, 48_000).length
+    for (const ended of [false, true]) {
+      const { queue, render, renderMs, take } = player()
+      queue.play('a', constant(2400))
+      const output: Float32Array[] = []
+      // The first quantum that is softer at its end than at its beginning.
+      const falls = (quantum: Float32Array) => quantum[127]! < 0.49 && quantum[127]! < quantum[0]!
+      while (output.length < 200 && !(output.length > 5 && falls(output.at(-1)!))) output.push(render(1))
+      if (!ended) queue.play('a', constant(2400))
+      queue.end('a')
+      output.push(renderMs(200))
+      const all = concatenate(output)
+      const last = all.findLastIndex((x) => x !== 0)
+      const sharpest = (0.5 * (Math.PI / FADE) ** 2) / 2
+      for (let i = 200; i < last - 200; i++) {
+        const sharp = Math.abs(all[i]! - 2 * all[i - 1]! + all[i - 2]!)
+        expect(sharp, `at ${i}`).to.be.below(1.1 * sharpest)
+      }
+      const [drained] = take('drained')
+      expect([drained!.progress.underruns, drained!.progress.gapMs]).to.deep.equal([0, 0])
+      if (!ended) expect(last).to.be.within(whole - 4, whole + 20)
+    }
+  })
+
   it('render() counts no underrun for the silence after an item that has ended', () => {
     const { queue, renderMs, take } = player()
     queue.play('a', tone(2400))
@@ -481,7 +507,9 @@ describe('PlaybackQueue', () => {
         output.push(render(1))
         now += (1000 * QUANTUM) / 48_000
       }
-      gapMs.push(gaps(concatenate(output)).reduce((sum, run) => sum + run, 0) / 48)
+      // A fade that turns at the bottom is silent for the rest of its quantum.
+      const silent = gaps(concatenate(output)).filter((run) => run > 20)
+      gapMs.push(silent.reduce((sum, run) => sum + run, 0) / 48)
     }
     const { progress } = take('drained').at(-1)!
     return { gapMs, progress }
