@@ -28,7 +28,7 @@ export default [
     modifyEsbuildConfig: (config) => esbuild({ ...config, external: ['./chunks/*.js'] }),
   }),
   entry('voicewire/elements, Lit included', 'dist/elements/index.js', '26 kB'),
-  entry('voicewire/audio', 'dist/audio.js', '5 kB'),
+  entry('voicewire/audio', 'dist/audio.js', '5.5 kB'),
   entry('the Resampler alone', 'dist/audio.js', '1.2 kB', { import: '{ Resampler }' }),
   entry('the LocalSpeechDetector alone', 'dist/audio.js', '1.5 kB', { import: '{ LocalSpeechDetector }' }),
   entry('dist/voice-agent.js, the one file for a script tag', 'dist/voice-agent.js', '38 kB'),
