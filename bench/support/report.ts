@@ -2,10 +2,14 @@ import { readFileSync, writeFileSync } from 'node:fs'
 
 const README = new URL('../README.md', import.meta.url)
 
-/** @returns A Markdown table; the first row is the head. */
+/** @returns A Markdown table with its columns in line; the first row is the head. */
 export function table(rows: readonly (readonly (string | number)[])[]): string {
   const [head = [], ...body] = rows
-  return [head, head.map(() => '---'), ...body].map((row) => `| ${row.join(' | ')} |`).join('\n')
+  const widths = head.map((_, column) => Math.max(3, ...rows.map((row) => `${row[column]}`.length)))
+  const dashes = widths.map((width) => '-'.repeat(width))
+  const line = (row: readonly (string | number)[]) =>
+    `| ${row.map((cell, column) => `${cell}`.padEnd(widths[column] ?? 0)).join(' | ')} |`
+  return [head, dashes, ...body].map(line).join('\n')
 }
 
 /** Puts a part's figures between its two marks in README.md, in place of those of the run before. */

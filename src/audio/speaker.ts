@@ -21,7 +21,7 @@ const MAX_LATENCY_SECONDS = 0.5
 /** A worklet that runs answers within 20 ms; one that does not run may never answer. */
 const CLEAR_TIMEOUT_MS = 250
 /** What callers notice in a gap is small beside what they notice in a delay: see bench/README.md. */
-const DEFAULT_MIN_MS = 20
+const DEFAULT_MIN_MS = 40
 const DEFAULT_MAX_MS = 200
 /** Nobody waits for longer. */
 const MAX_JITTER_MS = 1000
@@ -39,7 +39,7 @@ export interface SpeakerOptions {
   /** What `play` is given. */
   format: AudioFormat
   /**
-   * Bounds of how long sound is held back so that chunks may come late, in ms: 0…1000; default 20…200. It begins
+   * Bounds of how long sound is held back so that chunks may come late, in ms: 0…1000; default 40…200. It begins
    * at `minMs`, grows when chunks come late, and falls back in the course of minutes. Where that much already
    * waits, or an item is complete, playing starts at once.
    */

@@ -163,6 +163,8 @@ export class DeepgramAgent implements Provider {
         yield JSON.stringify({ type: 'InjectUserMessage', content: command.text })
         break
       case 'say':
+        // What was cut off is not to come back under its name.
+        if (this.#dropping) this.#turn = null
         this.#dropping = false
         yield JSON.stringify({ type: 'InjectAgentMessage', message: command.text, behavior: 'queue' })
         break

@@ -14,7 +14,7 @@ export interface SessionOptions {
   microphone?: MediaTrackConstraints
   /** Sound in one message to the provider, in ms, 10…100; default 20. */
   chunkMs?: number
-  /** Bounds of how long the agent's voice is held back against an uneven line, in ms, 0…1000; default 20…200. */
+  /** Bounds of how long the agent's voice is held back against an uneven line, in ms, 0…1000; default 40…200. */
   jitterBuffer?: { minMs?: number; maxMs?: number }
   /** Whether the microphone hears silence while the agent is to be heard, for devices that echo; default false. */
   halfDuplex?: boolean

@@ -278,7 +278,8 @@ export class VoiceSession {
     this.#transition('lost')
     this.#warn({ code: error.code, message: error.message, hint: 'The session reconnects by itself' })
     // The rest of an answer that broke off is not worth hearing: the conversation goes on where it was heard.
-    void run.audio.engine?.speaker?.clear()
+    // A provider may name the first of its answers over the new line as it did over the old one.
+    void run.audio.engine?.speaker?.clear({ late: 'play' })
   }
 
   /** Ends a run once, for whatever reason, and tells it once: to `start` if that waits, else as `error`. */
