@@ -23,3 +23,20 @@ export async function bundle(entries: Readonly<Record<string, string>>): Promise
   })
   return `/${FOLDER}`
 }
+
+/**
+ * @param source TypeScript whose imports are relative to the repository.
+ * @param globalName Where a page that runs the result finds what the source exports; default: a module of its own.
+ * @returns What a bundler makes of it: minified, in one piece.
+ */
+export async function bundleText(source: string, globalName?: string): Promise<string> {
+  const { outputFiles } = await build({
+    stdin: { contents: source, resolveDir: ROOT, loader: 'ts' },
+    bundle: true,
+    minify: true,
+    write: false,
+    target: 'es2022',
+    ...(globalName ? { format: 'iife', globalName } : { format: 'esm' }),
+  })
+  return outputFiles[0]?.text ?? ''
+}
