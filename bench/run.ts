@@ -8,6 +8,7 @@ export interface Part {
 
 const PARTS: Readonly<Record<string, () => Promise<Part>>> = {
   resampler: () => import('./resampler/index.ts'),
+  encoding: () => import('./encoding/encoding.ts'),
   capture: () => import('./capture/capture.ts'),
   playback: () => import('./playback/playback.ts'),
   'barge-in': () => import('./playback/barge-in.ts'),

@@ -95,7 +95,7 @@ ${table([
 ])}`)
     return tables
   })
-  return `Six answers of 10 s, half a second or more between them, are given to all strategies at once, chunk by chunk, in one
+  return `Six answers of 10 s (and one of 60 s), half a second or more between them, are given to all strategies at once, chunk by chunk, in one
 context of Chromium at 48 kHz, and recorded at the output of each. A gap is a run of zeros inside an answer (there are
 none in the sound); a click is a place that is 1.5 times sharper (second difference) than anything in what the same
 strategy gives of one undisturbed piece. The delay is that of what was rendered against a line that has each sample

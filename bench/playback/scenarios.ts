@@ -1,13 +1,17 @@
 import { noise } from '../../test/audio/support/signal.ts'
 import type { Scenario } from './playback.page.ts'
 
-const ANSWERS = 6
-const ANSWER_MS = 10_000
+/** A minute in all, in ms. */
+const TOTAL_MS = 60_000
 
-/** Six answers of ten seconds; `late` gives how much later than due each chunk comes, in ms. */
-function scenario(chunkMs: number, late: (count: number, seed: number) => readonly number[]): Scenario {
-  const count = ANSWER_MS / chunkMs
-  const answers = Array.from({ length: ANSWERS }, (_, answer) => {
+/** A minute of answers; `late` gives how much later than due each chunk comes, in ms. */
+function scenario(
+  chunkMs: number,
+  late: (count: number, seed: number) => readonly number[],
+  answerCount = 6,
+): Scenario {
+  const count = TOTAL_MS / answerCount / chunkMs
+  const answers = Array.from({ length: answerCount }, (_, answer) => {
     let latest = Number.NEGATIVE_INFINITY
     // Chunks of one line never overtake one another.
     return late(count, answer + 1).map((ms, i) => {
@@ -29,10 +33,11 @@ function bursts(count: number, seed: number): number[] {
   return late
 }
 
+const jitter = (count: number, seed: number) => [...noise(count, 60, 31 * seed)]
+
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
-  'chunks of 100 ms, each up to 60 ms early or late': scenario(100, (count, seed) => [
-    ...noise(count, 60, 31 * seed),
-  ]),
+  'one answer of a minute, chunks of 100 ms, each up to 60 ms early or late': scenario(100, jitter, 1),
+  'chunks of 100 ms, each up to 60 ms early or late': scenario(100, jitter),
   'chunks of 20 ms, with bursts after up to 500 ms of nothing': scenario(20, bursts),
   'chunks of 20 ms, calm line': scenario(20, (count) => new Array<number>(count).fill(0)),
   'the whole answer at once': scenario(100, (count) => Array.from({ length: count }, (_, i) => -100 * i)),

@@ -25,6 +25,6 @@ export function encodePCM16Into(input: Float32Array, output: Int16Array, length 
 /** @returns As many samples, in −1…1: an integer divided by 32,768, which a float holds exactly. */
 export function decodePCM16(input: Int16Array): Float32Array<ArrayBuffer> {
   const output = new Float32Array(input.length)
-  for (let i = 0; i < input.length; i++) output[i] = input[i]! / 32768
+  for (let i = 0; i < input.length; i++) output[i] = input[i]! * 2 ** -15
   return output
 }

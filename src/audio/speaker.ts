@@ -20,8 +20,9 @@ export type { HeardItem } from './heard-items.ts'
 const MAX_LATENCY_SECONDS = 0.5
 /** A worklet that runs answers within 20 ms; one that does not run may never answer. */
 const CLEAR_TIMEOUT_MS = 250
-/** What callers notice in a gap is small beside what they notice in a delay: see bench/README.md. */
+/** Where each chunk comes up to 60 ms early or late, a minute then has less than 20 ms of gaps: see bench/README.md. */
 const DEFAULT_MIN_MS = 40
+/** What callers notice in a gap is small beside what they notice in a longer delay. */
 const DEFAULT_MAX_MS = 200
 /** Nobody waits for longer. */
 const MAX_JITTER_MS = 1000

