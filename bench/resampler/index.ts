@@ -3,7 +3,8 @@ import { interleave, table } from '../support/report.ts'
 import { captureShare } from './capture-share.ts'
 import { measureConstruction } from './construction.ts'
 import { measureBorders, measureDelay, measureQuality, type Quality, tone } from './measure.ts'
-import { type Candidate, openCandidates, type Rates, type Stream } from './peers.ts'
+import { type Candidate, openCandidates, type Stream } from './peers.ts'
+import type { Rates } from './rates.ts'
 
 const RATES = [8000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000]
 const ALL_PAIRS = RATES.flatMap((inputRate) => RATES.map((outputRate) => ({ inputRate, outputRate }))).filter(

@@ -1,5 +1,5 @@
 /** What many pages do in place of a filter, written here from its description. */
-import type { Rates } from './peers.ts'
+import type { Rates } from './rates.ts'
 
 /** A straight line between neighbouring samples; the last one is kept for the next chunk. */
 export function linearInterpolation({ inputRate, outputRate }: Rates): (input: Float32Array) => Float32Array {

@@ -1,5 +1,6 @@
 /** Sound quality by sines, in double precision, the same for everyone. */
-import type { Rates, Stream } from './peers.ts'
+import type { Stream } from './peers.ts'
+import type { Rates } from './rates.ts'
 
 /** Left out at the start, where filters fill, and at the end, which a whole file's filter smears. */
 const SETTLE_SECONDS = 0.06

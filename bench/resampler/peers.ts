@@ -7,11 +7,7 @@ import waveResampler from 'wave-resampler'
 import { Resampler } from '../../src/audio/resampler.ts'
 import { bundleText } from '../support/bundle.ts'
 import { boxAverage, boxAveragePerChunk, linearInterpolation } from './interpolators.ts'
-
-export interface Rates {
-  readonly inputRate: number
-  readonly outputRate: number
-}
+import type { Rates } from './rates.ts'
 
 /** Takes one chunk after another and gives what comes out; the array may be one that the next call reuses. */
 export type Stream = (input: Float32Array) => ArrayLike<number>

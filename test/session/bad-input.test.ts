@@ -1,35 +1,19 @@
 import { expect } from 'chai'
-import { OpenAIRealtime, VoiceSession, type VoiceSessionOptions } from '../../src/index.ts'
+import { OpenAIRealtime, type VoiceSessionOptions } from '../../src/index.ts'
 import { encodeBase64 } from '../../src/util/base64.ts'
 import { next, rejection } from '../support/events.ts'
 import { wire } from '../support/openai-wire.ts'
+import { create, start, stopAll } from '../support/scripted-session.ts'
 import { ScriptedSocket } from '../support/scripted-socket.ts'
 
-const sessions: VoiceSession[] = []
-
-function create(options: Partial<VoiceSessionOptions> = {}): VoiceSession {
-  const session = new VoiceSession({
-    provider: new OpenAIRealtime(),
-    getToken: async () => 'token',
-    WebSocket: ScriptedSocket.asWebSocket,
-    input: 'none',
-    ...options,
-  } as VoiceSessionOptions)
-  sessions.push(session)
-  return session
-}
-
-async function started(options: Partial<VoiceSessionOptions> = {}) {
-  const session = create(options)
+/** What a running session says is wrong. */
+async function watched() {
+  const session = create()
   const warnings: string[] = []
   const errors: string[] = []
   session.on('warning', ({ code }) => warnings.push(code))
   session.on('error', ({ code }) => errors.push(code))
-  const dialled = ScriptedSocket.next()
-  const starting = session.start()
-  const socket = wire.ready(await dialled)
-  await starting
-  return { session, socket, warnings, errors }
+  return { session, socket: await start(session), warnings, errors }
 }
 
 /** The microphone's track, ended as when a device is gone. */
@@ -53,9 +37,7 @@ function delta(socket: ScriptedSocket, base64: string): void {
 
 describe('VoiceSession, given what it cannot use', () => {
   beforeEach(() => ScriptedSocket.reset())
-  afterEach(async () => {
-    await Promise.all(sessions.splice(0).map((session) => session.stop()))
-  })
+  afterEach(stopAll)
 
   for (const [what, options, name, words] of [
     ['a chunk that is too short', { input: 'microphone', chunkMs: 5 }, 'RangeError', 'must be in 10…100'],
@@ -108,7 +90,7 @@ describe('VoiceSession, given what it cannot use', () => {
   }
 
   it('audio that is not base64 is a warning, and what follows is heard', async () => {
-    const { session, socket, warnings } = await started()
+    const { session, socket, warnings } = await watched()
     wire.answer(socket, { ms: 100 })
     delta(socket, '!')
     delta(socket, encodeBase64(new Uint8Array(4800).fill(1)))
@@ -119,7 +101,7 @@ describe('VoiceSession, given what it cannot use', () => {
   })
 
   it('audio of no bytes, and of half a sample, is no event, and what follows is heard', async () => {
-    const { session, socket, warnings, errors } = await started()
+    const { session, socket, warnings, errors } = await watched()
     wire.answer(socket, { ms: 100 })
     delta(socket, '')
     delta(socket, encodeBase64(new Uint8Array(1)))
@@ -131,7 +113,7 @@ describe('VoiceSession, given what it cannot use', () => {
   })
 
   it('audio that ends with half a sample still ends', async () => {
-    const { session, socket } = await started()
+    const { session, socket } = await watched()
     wire.answer(socket, { ms: 100 })
     delta(socket, encodeBase64(new Uint8Array(1001)))
     const turn = next(session, 'turn')
@@ -154,7 +136,7 @@ describe('VoiceSession, given what it cannot use', () => {
   })
 
   it('a setting out of its range is refused, and the one before stays', async () => {
-    const { session } = await started()
+    const { session } = await watched()
     session.volume = 0.5
     expect(() => {
       session.volume = Number.NaN

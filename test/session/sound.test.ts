@@ -1,38 +1,18 @@
 import { expect } from 'chai'
 import type { TappedNodes } from '../../src/audio/audio-tap.ts'
-import {
-  DeepgramAgent,
-  OpenAIRealtime,
-  type Provider,
-  VoiceSession,
-  type VoiceSessionOptions,
-} from '../../src/index.ts'
+import { DeepgramAgent, type Provider, type VoiceSession, type VoiceSessionOptions } from '../../src/index.ts'
 import { next, rejection, until } from '../support/events.ts'
 import { wire } from '../support/openai-wire.ts'
 import { type Resources, watchResources } from '../support/resources.ts'
+import { create as scripted, start, stopAll } from '../support/scripted-session.ts'
 import { ScriptedSocket } from '../support/scripted-socket.ts'
 
-const sessions: VoiceSession[] = []
 let resources: Resources
 
+/** A session with a microphone. */
 function create(options: Partial<VoiceSessionOptions> = {}): VoiceSession {
-  const session = new VoiceSession({
-    provider: new OpenAIRealtime(),
-    getToken: async () => 'token',
-    WebSocket: ScriptedSocket.asWebSocket,
-    microphone: { echoCancellation: true, noiseSuppression: false, autoGainControl: false },
-    ...options,
-  } as VoiceSessionOptions)
-  sessions.push(session)
-  return session
-}
-
-async function start(session: VoiceSession): Promise<ScriptedSocket> {
-  const dialled = ScriptedSocket.next()
-  const starting = session.start()
-  const socket = wire.ready(await dialled)
-  await starting
-  return socket
+  const microphone = { echoCancellation: true, noiseSuppression: false, autoGainControl: false }
+  return scripted({ input: 'microphone', microphone, ...options })
 }
 
 async function started(options: Partial<VoiceSessionOptions> = {}) {
@@ -72,7 +52,7 @@ describe('VoiceSession, its sound', () => {
   })
 
   afterEach(async () => {
-    await Promise.all(sessions.splice(0).map((session) => session.stop()))
+    await stopAll()
     for (const context of contexts.splice(0)) await context.close()
     resources.restore()
     for (const context of resources.contexts) expect(context.state).to.equal('closed')

@@ -1,40 +1,12 @@
 import { expect } from 'chai'
-import {
-  DeepgramAgent,
-  OpenAIRealtime,
-  VoiceError,
-  VoiceSession,
-  type VoiceSessionOptions,
-} from '../../src/index.ts'
+import { DeepgramAgent, VoiceError } from '../../src/index.ts'
 import { aMoment, next, rejection, until } from '../support/events.ts'
 import { wire } from '../support/openai-wire.ts'
 import { type Resources, watchResources } from '../support/resources.ts'
+import { create, started, stopAll } from '../support/scripted-session.ts'
 import { ScriptedSocket } from '../support/scripted-socket.ts'
 
-const sessions: VoiceSession[] = []
 let resources: Resources
-
-function create(options: Partial<VoiceSessionOptions> = {}): VoiceSession {
-  const session = new VoiceSession({
-    provider: new OpenAIRealtime(),
-    getToken: async () => 'token',
-    WebSocket: ScriptedSocket.asWebSocket,
-    reconnect: { initialMs: 1, maxMs: 1 },
-    input: 'none',
-    ...options,
-  } as VoiceSessionOptions)
-  sessions.push(session)
-  return session
-}
-
-async function started(options: Partial<VoiceSessionOptions> = {}) {
-  const session = create(options)
-  const dialled = ScriptedSocket.next()
-  const starting = session.start()
-  const socket = wire.ready(await dialled)
-  await starting
-  return { session, socket }
-}
 
 describe('VoiceSession', () => {
   beforeEach(() => {
@@ -43,7 +15,7 @@ describe('VoiceSession', () => {
   })
 
   afterEach(async () => {
-    await Promise.all(sessions.splice(0).map((session) => session.stop()))
+    await stopAll()
     resources.restore()
     for (const context of resources.contexts) expect(context.state).to.equal('closed')
     for (const track of resources.tracks) expect(track.readyState).to.equal('ended')

@@ -1,0 +1,4 @@
+export interface Rates {
+  readonly inputRate: number
+  readonly outputRate: number
+}
