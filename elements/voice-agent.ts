@@ -56,6 +56,8 @@ export type VoiceAgentEventMap = {
  * @fires transcript - An utterance is new or has changed.
  * @fires interrupt - The agent was cut off.
  * @fires turn - A turn is finished; how long it took.
+ * @fires speechchange - The local detector noticed that the user began or ceased to speak.
+ * @fires devicechange - Another device is used, or devices were plugged in or out.
  * @fires warning - Something for a developer that does not end the session.
  * @fires error - Something failed, a start too. Does not bubble.
  * @fires message - A message went over the wire. Does not bubble.

@@ -13,6 +13,8 @@ import { WakeLock } from './wake-lock.ts'
 /** What a page may set at any time, before and after `start` too. */
 export interface SoundSettings {
   muted: boolean
+  /** Whether no device is asked for, until it is unmuted. */
+  released: boolean
   volume: number
   halfDuplex: boolean
   /** What to listen to; null for the device that `microphone` or the browser chooses. */
@@ -90,7 +92,9 @@ export class AudioEngine {
     const { settings, taps = [], wakeLock, context, onwarning, ondevicechange } = this.#options
     const sink = settings.outputDevice ? this.setOutputDevice(settings.outputDevice) : null
     sink?.catch(({ code, message, hint }: VoiceError) => onwarning({ code, message, hint }))
-    await Promise.all([this.microphone?.open({ signal }), this.speaker?.open()])
+    const opened = [this.microphone?.open({ signal }), this.speaker?.open()]
+    if (settings.released) this.microphone?.release()
+    await Promise.all(opened)
     signal.throwIfAborted()
     navigator.mediaDevices?.addEventListener('devicechange', ondevicechange)
     if (wakeLock) this.#wakeLock = new WakeLock(onwarning)

@@ -11,7 +11,14 @@ export class Sound {
 
   /** @param halfDuplex Its value until it is set. */
   constructor(halfDuplex = false) {
-    this.#settings = { muted: false, volume: 1, halfDuplex, inputDevice: null, outputDevice: '' }
+    this.#settings = {
+      muted: false,
+      released: false,
+      volume: 1,
+      halfDuplex,
+      inputDevice: null,
+      outputDevice: '',
+    }
   }
 
   /** Makes the sound of a new run; as `AudioIO` itself, in a gesture. */
@@ -26,6 +33,7 @@ export class Sound {
 
   set muted(muted: boolean) {
     this.#settings.muted = muted
+    if (!muted) this.#settings.released = false
     const microphone = this.#engine?.microphone
     if (microphone) microphone.muted = muted
   }
@@ -84,6 +92,7 @@ export class Sound {
   async setInputDevice(device: string | MediaStream | null): Promise<void> {
     await this.#engine?.microphone?.setDevice(device)
     this.#settings.inputDevice = device
+    this.#settings.released = false
   }
 
   async setOutputDevice(id: string): Promise<void> {
@@ -92,7 +101,7 @@ export class Sound {
   }
 
   releaseMicrophone(): void {
-    this.#settings.muted = true
+    this.#settings.muted = this.#settings.released = true
     this.#engine?.microphone?.release()
   }
 

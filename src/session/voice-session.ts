@@ -145,7 +145,10 @@ export class VoiceSession {
     return this.#sound.setOutputDevice(id)
   }
 
-  /** Mutes and lets go of the microphone, so that its light goes out; `muted = false` takes it again. */
+  /**
+   * Mutes and lets go of the microphone, so that its light goes out; `muted = false` takes it again. Before the start
+   * it means that nobody is asked for the microphone until then.
+   */
   releaseMicrophone(): void {
     this.#sound.releaseMicrophone()
   }

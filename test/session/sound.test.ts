@@ -132,6 +132,18 @@ describe('VoiceSession, its sound', () => {
     await until(() => chunks(socket, taken).some(isLoud))
   })
 
+  it('releaseMicrophone() before the start asks for nothing until the user unmutes', async () => {
+    const session = create()
+    session.releaseMicrophone()
+    const socket = await start(session)
+    expect([session.muted, session.inputStream, resources.tracks]).to.deep.equal([true, null, []])
+    await until(() => chunks(socket).length > 5)
+    expect(chunks(socket).every(isSilent)).to.equal(true)
+    session.muted = false
+    await until(() => chunks(socket).some(isLoud))
+    expect([session.muted, live(session.inputStream)]).to.deep.equal([false, ['live']])
+  })
+
   it('halfDuplex sends silence while the agent is to be heard, and not after', async () => {
     const { session, socket } = await started({ halfDuplex: true })
     await session.setInputDevice(tone(contexts))
