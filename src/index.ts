@@ -21,15 +21,28 @@ export type {
 export { DeepgramAgent, type DeepgramAgentOptions } from './providers/deepgram-agent.ts'
 export { OpenAIRealtime, type OpenAIRealtimeOptions } from './providers/openai-realtime.ts'
 export type {
+  AnsweredCall,
+  Capabilities,
   Command,
+  CommandOf,
   Credential,
+  DetailOf,
   Endpoint,
   HeardItem,
   HistoryEntry,
+  OwnCommandOf,
   Provider,
+  ProviderDetail,
   ProviderEvent,
+  ProviderLatency,
   SessionContext,
+  SessionUpdate,
+  ToolDeclaration,
+  UpdateOf,
+  Usage,
+  Utterance,
   WireData,
+  Word,
 } from './providers/provider.ts'
 export type { ApiKeyAuth, GetToken, ProxyAuth, SessionAuth, TokenAuth } from './session/endpoint.ts'
 export type { SessionOptions, SessionStats, VoiceSessionOptions } from './session/options.ts'

@@ -99,7 +99,8 @@ ${table([
 context of Chromium at 48 kHz, and recorded at the output of each. A gap is a run of zeros inside an answer (there are
 none in the sound); a click is a place that is 1.5 times sharper (second difference) than anything in what the same
 strategy gives of one undisturbed piece. The delay is that of what was rendered against a line that has each sample
-when it is due.
+when it is due. Where the page itself is held up for a moment, no strategy is given its chunks: on the calm line that
+is the only cause of gaps.
 
 ${sections.join('\n\n')}`
 }

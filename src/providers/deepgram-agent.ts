@@ -202,7 +202,11 @@ export class DeepgramAgent implements Provider {
         speak: isObject(speak) ? speak : { provider: { type: 'deepgram', model: speak } },
         ...(greeting && !resumed && { greeting }),
         ...(history.length > 0 && {
-          context: { messages: history.map(({ role, text }) => ({ type: 'History', role, content: text })) },
+          context: {
+            messages: history.flatMap((entry) =>
+              entry.role === 'tool' ? [] : { type: 'History', role: entry.role, content: entry.text },
+            ),
+          },
         }),
       },
     }

@@ -6,10 +6,10 @@ import type {
   Command,
   Credential,
   Endpoint,
-  HistoryEntry,
   Provider,
   ProviderEvent,
   SessionContext,
+  Utterance,
   WireData,
 } from './provider.ts'
 import { relayError } from './relay-errors.ts'
@@ -228,6 +228,7 @@ export class OpenAIRealtime implements Provider {
     this.#ready = true
     const { history, resumed } = this.#context
     for (const [index, entry] of history.entries()) {
+      if (entry.role === 'tool') continue
       yield reply({ type: 'conversation.item.create', item: textItem(entry, `${REPLAY}${index}`) })
     }
     yield { type: 'ready' }
@@ -348,7 +349,7 @@ function verbatim(text: string): JsonObject {
   return { instructions: `Say exactly the following, word for word, and nothing else: ${text}` }
 }
 
-function textItem({ role, text }: HistoryEntry, id?: string): JsonObject {
+function textItem({ role, text }: Utterance, id?: string): JsonObject {
   const type = role === 'user' ? 'input_text' : 'output_text'
   return { ...(id && { id }), type: 'message', role, content: [{ type, text }] }
 }
