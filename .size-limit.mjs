@@ -1,8 +1,11 @@
 /**
- * What `import` brings is what a page loads; the audio engine follows when a conversation with sound starts, and the
- * worklets' code as a string only where the files beside the package cannot be had.
+ * What `import` brings is what a page loads; the engines follow when a conversation starts, the tool runner where there
+ * are tools, and the worklets' code as a string only where the files beside the package cannot be had.
  */
-const LAZY = ['./audio-engine.js', '../audio-engine.js', './chunks/inlined-*.js']
+const LAZY = [
+  ...['audio-engine', 'session-engine', 'tool-runner'].flatMap((name) => [`./${name}.js`, `../${name}.js`]),
+  './chunks/inlined-*.js',
+]
 
 /** What a bundler makes of an import; measured without what loads later, or not at all. */
 const esbuild = (config) => ({
@@ -21,12 +24,17 @@ const entry = (name, path, limit, more = {}) => ({
   ...more,
 })
 
+/** What it shares with the core is there already. */
+const lazy = (name, path, limit) =>
+  entry(name, path, limit, {
+    modifyEsbuildConfig: (config) => esbuild({ ...config, external: ['./chunks/*.js'] }),
+  })
+
 export default [
   entry('core with one provider', 'dist/index.js', '12 kB', { import: '{ VoiceSession, OpenAIRealtime }' }),
-  entry('the audio engine, loaded when a conversation with sound starts', 'dist/audio-engine.js', '8.5 kB', {
-    // What it shares with the core is there already.
-    modifyEsbuildConfig: (config) => esbuild({ ...config, external: ['./chunks/*.js'] }),
-  }),
+  lazy('the session engine, loaded when a conversation starts', 'dist/session-engine.js', '8 kB'),
+  lazy('the audio engine, loaded with it', 'dist/audio-engine.js', '8.5 kB'),
+  lazy('the tool runner, loaded where there are tools', 'dist/tool-runner.js', '2 kB'),
   entry('voicewire/elements, Lit included', 'dist/elements/index.js', '26 kB'),
   entry('voicewire/audio', 'dist/audio.js', '5.5 kB'),
   entry('the Resampler alone', 'dist/audio.js', '1.2 kB', { import: '{ Resampler }' }),

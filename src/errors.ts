@@ -31,6 +31,8 @@
  * | `quota-exceeded` | The account has no credit left |
  * | `model-not-found` | The model does not exist or the account may not use it |
  * | `session-expired` | The provider's limit on the length of a session was reached |
+ * | `idle-timeout` | Nobody said anything for `idleTimeoutMs` |
+ * | `duration-limit` | The conversation has lasted `maxDurationMs` |
  * | `provider-error` | The provider failed for a reason of its own |
  * | `protocol-error` | A message was not what the protocol allows |
  */
@@ -63,6 +65,8 @@ export type VoiceErrorCode =
   | 'quota-exceeded'
   | 'model-not-found'
   | 'session-expired'
+  | 'idle-timeout'
+  | 'duration-limit'
   | 'provider-error'
   | 'protocol-error'
 
@@ -122,6 +126,8 @@ const KINDS: Readonly<
   'quota-exceeded': ['session', "Check the plan and billing of the provider's account"],
   'model-not-found': ['connect', 'Choose a model that the account may use'],
   'session-expired': ['session', 'A new session continues the conversation', true],
+  'idle-timeout': ['session', 'Start again to go on', true],
+  'duration-limit': ['session', 'Start again to go on', true],
   'provider-error': ['session', 'Try again; if it persists, report it to the provider'],
   'protocol-error': ['session', 'Report it with the message'],
 }

@@ -7,6 +7,45 @@ export type SessionState = 'closed' | 'connecting' | 'open' | 'reconnecting' | '
 /** What the agent does. `speaking` lasts until the last sample has been heard. */
 export type AgentState = 'idle' | 'listening' | 'thinking' | 'speaking'
 
+/** One word of the user; times in ms from the first sound of its connection. */
+export interface Word {
+  readonly text: string
+  readonly startMs: number
+  readonly endMs: number
+  /** 0…1. */
+  readonly confidence: number
+  /** Which of several people, counted from 0, where the provider tells them apart. */
+  readonly speaker?: number
+}
+
+/** What something cost, in the provider's units. */
+export interface Usage {
+  readonly source: 'response' | 'transcription'
+  readonly inputTokens: number
+  readonly outputTokens: number
+  /** Part of `inputTokens`. */
+  readonly cachedTokens: number
+  /** Part of `inputTokens`. */
+  readonly inputAudioTokens: number
+  /** Part of `outputTokens`. */
+  readonly outputAudioTokens: number
+  /** Where time is counted instead, in s. */
+  readonly seconds: number
+}
+
+/** How long the provider's own stages took, in ms; absent where it does not tell. */
+export interface ProviderLatency {
+  readonly speechToTextMs?: number
+  readonly thinkMs?: number
+  readonly textToSpeechMs?: number
+  readonly totalMs?: number
+}
+
+/** Something that one provider alone has; `name` tells which. */
+export interface ProviderDetail {
+  readonly name: string
+}
+
 /** One utterance of the conversation. */
 export interface TranscriptEntry {
   /** Unique for the life of the session, across reconnects too. */
@@ -19,7 +58,32 @@ export interface TranscriptEntry {
   readonly interrupted: boolean
   /** When the entry was opened, in ms since the epoch. */
   readonly startedAt: number
+  /** Where the provider tells the words of the user with their times. */
+  readonly words?: readonly Word[]
 }
+
+/** A tool that the model called. */
+export interface ToolCallEvent {
+  readonly callId: string
+  readonly name: string
+  /** `declined`: the approval hook refused it. */
+  readonly status: 'running' | 'done' | 'failed' | 'cancelled' | 'declined'
+  /** What the handler was given; absent where the arguments were not valid. */
+  readonly input?: unknown
+  /** What the model was told. */
+  readonly output?: string
+  /** What went wrong, for the developer. */
+  readonly error?: unknown
+}
+
+/** What one step cost, and all together. */
+export interface UsageEvent {
+  readonly usage: Usage
+  readonly total: UsageTotal
+}
+
+/** What a session has cost so far, in the provider's units. */
+export type UsageTotal = Omit<Usage, 'source'>
 
 /** The devices in use. */
 export interface DeviceChange {
@@ -60,14 +124,21 @@ export interface VoiceWarning {
   readonly hint: string
 }
 
-/** How long the parts of one finished turn took, in ms; null where the provider does not tell. */
+/**
+ * How long the parts of one finished turn took, in ms, from the end of the user's turn as the provider told it, or as
+ * the page sent it; null where the agent began by itself.
+ */
 export interface TurnEvent {
-  /** From the end of the user's speech to the first sample of the answer given to the speaker. */
+  /** To the first sample of the answer on its way to the loudspeaker; null for an answer without sound. */
   readonly responseMs: number | null
+  /** To the first text or sound of the answer. */
+  readonly firstByteMs: number | null
+  /** What the provider told of its own stages; null where it does not. */
+  readonly provider: ProviderLatency | null
 }
 
 /** The payloads of a session's events, by name. */
-export interface VoiceEventMap {
+export interface VoiceEventMap<Detail extends ProviderDetail = ProviderDetail> {
   statechange: { readonly state: SessionState; readonly previous: SessionState }
   agentstatechange: { readonly state: AgentState; readonly previous: AgentState }
   /** `entry` is new or has changed; `entries` is the whole conversation in order. */
@@ -75,6 +146,11 @@ export interface VoiceEventMap {
   /** The agent was cut off: the transcript's entry, and how much of its sound was received and heard, in ms. */
   interrupt: { readonly entryId: string; readonly heardMs: number; readonly receivedMs: number }
   turn: TurnEvent
+  /** A tool began, or has ended. */
+  toolcall: ToolCallEvent
+  usage: UsageEvent
+  /** What this provider tells and others do not. */
+  detail: Detail
   /** The local `speechDetector` noticed that the user began or ceased to speak. */
   speechchange: { readonly speaking: boolean }
   /** Another device is used, what it was granted has changed, or devices were plugged in or out. */

@@ -11,12 +11,19 @@ export { VoiceError, type VoiceErrorCode, type VoiceErrorOptions, type VoicePhas
 export type {
   AgentState,
   DeviceChange,
+  ProviderDetail,
+  ProviderLatency,
   SessionState,
+  ToolCallEvent,
   TranscriptEntry,
   TurnEvent,
+  Usage,
+  UsageEvent,
+  UsageTotal,
   VoiceEventMap,
   VoiceEventName,
   VoiceWarning,
+  Word,
 } from './events.ts'
 export { DeepgramAgent, type DeepgramAgentOptions } from './providers/deepgram-agent.ts'
 export { OpenAIRealtime, type OpenAIRealtimeOptions } from './providers/openai-realtime.ts'
@@ -32,19 +39,15 @@ export type {
   HistoryEntry,
   OwnCommandOf,
   Provider,
-  ProviderDetail,
   ProviderEvent,
-  ProviderLatency,
   SessionContext,
   SessionUpdate,
   ToolDeclaration,
   UpdateOf,
-  Usage,
   Utterance,
   WireData,
-  Word,
 } from './providers/provider.ts'
-export type { ApiKeyAuth, GetToken, ProxyAuth, SessionAuth, TokenAuth } from './session/endpoint.ts'
+export type { ApiKeyAuth, GetToken, ProxyAuth, SessionAuth, TokenAuth } from './session/auth.ts'
 export type { SessionOptions, SessionStats, VoiceSessionOptions } from './session/options.ts'
 export { VoiceSession } from './session/voice-session.ts'
 export type { ReconnectOptions } from './transport/reconnecting-websocket.ts'

@@ -47,6 +47,8 @@ export interface SpeakerOptions {
   jitterBuffer?: { minMs?: number; maxMs?: number }
   /** Where the playback worklet lies, instead of beside the package. */
   workletUrl?: string | URL
+  /** Called when the first sample after a silence was rendered. */
+  onstart?: () => void
   /** Called when the last sample of everything was heard, and every item had ended. Not after `clear`. */
   ondrain: () => void
   /** Takes the level of what is played, 0…1 and before `volume`, about every 20 ms, and its time in the context in s. */
@@ -71,6 +73,7 @@ export class Speaker {
   #drainTimer: ReturnType<typeof setTimeout> | undefined
   #clearId = 0
   #playing = false
+  #started = false
   #level = 0
 
   /** @throws {RangeError} If a bound of `jitterBuffer` is not in 0…1000, or the two are the wrong way round. */
@@ -239,6 +242,10 @@ export class Speaker {
       return
     }
     this.#items.update(message.progress)
+    if (this.#playing && !this.#started && message.progress.items.some(({ rendered }) => rendered > 0)) {
+      this.#started = true
+      this.#options.onstart?.()
+    }
     this.#items.forget(this.#latency)
     // Sound that was sent while a `drained` was under way is not in it.
     if (message.type === 'drained' && this.#items.drained) this.#drain()
@@ -251,14 +258,14 @@ export class Speaker {
     clearTimeout(this.#drainTimer)
     this.#drainTimer = setTimeout(() => {
       this.#items = new HeardItems(this.#options.format.sampleRate)
-      this.#playing = false
+      this.#playing = this.#started = false
       this.#options.ondrain()
     }, this.#latency * 1000)
   }
 
   #stop(): void {
     clearTimeout(this.#drainTimer)
-    this.#playing = false
+    this.#playing = this.#started = false
     this.#setLevel(0)
   }
 

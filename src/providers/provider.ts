@@ -1,6 +1,9 @@
 import type { AudioFormat } from '../audio/audio-format.ts'
 import type { VoiceError } from '../errors.ts'
+import type { ProviderDetail, ProviderLatency, Usage, Word } from '../events.ts'
 import type { JsonObject } from '../util/json.ts'
+
+export type { ProviderDetail, ProviderLatency, Usage, Word } from '../events.ts'
 
 /** The payload of one WebSocket message: text, or bytes that go out as they are. */
 export type WireData = string | ArrayBuffer | Uint8Array<ArrayBuffer>
@@ -120,45 +123,6 @@ export type Command =
   /** The agent was cut off. `bySpeech`: the provider itself reported the user's speech. */
   | { readonly type: 'interrupt'; readonly bySpeech: boolean; readonly items: readonly HeardItem[] }
 
-/** One word of the user; times in ms from the first sound of its connection. */
-export interface Word {
-  readonly text: string
-  readonly startMs: number
-  readonly endMs: number
-  /** 0…1. */
-  readonly confidence: number
-  /** Which of several people, counted from 0, where the provider tells them apart. */
-  readonly speaker?: number
-}
-
-/** What something cost, in the provider's units. */
-export interface Usage {
-  readonly source: 'response' | 'transcription'
-  readonly inputTokens: number
-  readonly outputTokens: number
-  /** Part of `inputTokens`. */
-  readonly cachedTokens: number
-  /** Part of `inputTokens`. */
-  readonly inputAudioTokens: number
-  /** Part of `outputTokens`. */
-  readonly outputAudioTokens: number
-  /** Where time is counted instead, in s. */
-  readonly seconds: number
-}
-
-/** How long the provider's own stages took, in ms; absent where it does not tell. */
-export interface ProviderLatency {
-  readonly speechToTextMs?: number
-  readonly thinkMs?: number
-  readonly textToSpeechMs?: number
-  readonly totalMs?: number
-}
-
-/** Something that one provider alone has; `name` tells which. */
-export interface ProviderDetail {
-  readonly name: string
-}
-
 /** What a wire message means. Zero, one or several follow from one message. */
 export type ProviderEvent<Detail extends ProviderDetail = ProviderDetail> =
   /** Send this back, as part of the handshake or of keeping the protocol's order. */
@@ -224,7 +188,7 @@ export interface Provider {
   readonly inputFormat: AudioFormat
   /** What the agent's voice arrives as; null for speech to text alone. */
   readonly outputFormat: AudioFormat | null
-  /** What it can do; default: nothing but sound, interruption and transcripts. */
+  /** What it can do; default everything, where `encode` gives nothing for what it has no word for. */
   readonly capabilities?: Capabilities
   /** Sound in one message that suits it, in ms; default 20. */
   readonly chunkMs?: number

@@ -1,8 +1,11 @@
+/** Sound in the provider's format; its length is its number of samples either way. */
+export type Chunk = Int16Array<ArrayBuffer> | Uint8Array<ArrayBuffer>
+
 /** Microphone audio that cannot leave yet: the newest is kept, the oldest dropped and counted. */
 export class AudioBacklog {
   readonly #samplesPerMs: number
   #maxMs: number
-  #chunks: Int16Array<ArrayBuffer>[] = []
+  #chunks: Chunk[] = []
   #samples = 0
   #droppedSamples = 0
 
@@ -30,7 +33,7 @@ export class AudioBacklog {
   }
 
   /** @param chunk Is copied. */
-  push(chunk: Int16Array<ArrayBuffer>): void {
+  push(chunk: Chunk): void {
     this.#chunks.push(chunk.slice())
     this.#samples += chunk.length
     while (this.#samples > this.#maxMs * this.#samplesPerMs && this.#chunks.length > 1) {
@@ -39,7 +42,7 @@ export class AudioBacklog {
   }
 
   /** @returns The oldest chunk, or undefined where there is none. */
-  shift(): Int16Array<ArrayBuffer> | undefined {
+  shift(): Chunk | undefined {
     const chunk = this.#chunks.shift()
     this.#samples -= chunk?.length ?? 0
     return chunk

@@ -1,6 +1,8 @@
+import type { AudioEncoding } from '../audio/audio-format.ts'
 import type { AudioTap, TappedNodes } from '../audio/audio-tap.ts'
 import { ContextKeeper } from '../audio/context-keeper.ts'
 import { EchoSentinel } from '../audio/echo-sentinel.ts'
+import { encodeAlaw, encodeMulaw } from '../audio/g711.ts'
 import { Microphone } from '../audio/microphone.ts'
 import { OutputDevice } from '../audio/output-device.ts'
 import { Speaker, type SpeakerOptions } from '../audio/speaker.ts'
@@ -8,6 +10,7 @@ import type { SpeechDetector } from '../audio/speech-detector.ts'
 import { VoiceError } from '../errors.ts'
 import type { VoiceWarning } from '../events.ts'
 import type { Provider } from '../providers/provider.ts'
+import type { Chunk } from './audio-backlog.ts'
 import { WakeLock } from './wake-lock.ts'
 
 /** What a page may set at any time, before and after `start` too. */
@@ -37,8 +40,13 @@ export interface AudioEngineOptions {
   readonly ducking?: boolean
   readonly taps?: readonly AudioTap[]
   readonly wakeLock?: boolean
-  /** The chunk may be used only during the call; `muted` says that it holds the silence of a muted microphone. */
-  readonly onchunk: (pcm: Int16Array<ArrayBuffer>, muted: boolean) => void
+  /**
+   * Sound in the provider's format, to be used only during the call; `muted` says that it is the silence of a muted
+   * microphone.
+   */
+  readonly onchunk: (chunk: Chunk, muted: boolean) => void
+  /** The first sample after a silence left for the loudspeaker. */
+  readonly onsound: () => void
   /** The last sample of all that was to be played was heard. */
   readonly ondrain: () => void
   /** The local detector noticed that the user began or ceased to speak. */
@@ -47,6 +55,13 @@ export interface AudioEngineOptions {
   readonly ondevicechange: () => void
   readonly onwarning: (warning: VoiceWarning) => void
   readonly onerror: (error: VoiceError) => void
+}
+
+/** How 16-bit samples become what a provider is sent. */
+const ENCODERS: Readonly<Record<AudioEncoding, (chunk: Int16Array<ArrayBuffer>) => Chunk>> = {
+  pcm16: (chunk) => chunk,
+  mulaw: encodeMulaw,
+  alaw: encodeAlaw,
 }
 
 /** How long a room goes on sounding when the agent has fallen silent, in ms. */
@@ -60,6 +75,7 @@ export class AudioEngine {
   readonly #keeper: ContextKeeper
   readonly #output: OutputDevice
   readonly #sentinel = new EchoSentinel()
+  readonly #encode: (chunk: Int16Array<ArrayBuffer>) => Chunk
   #wakeLock: WakeLock | null = null
   #detecting: boolean
   #speaking = false
@@ -70,6 +86,7 @@ export class AudioEngine {
   constructor(options: AudioEngineOptions) {
     const { context, onwarning, ondevicechange } = options
     this.#options = options
+    this.#encode = ENCODERS[options.provider.inputFormat.encoding]
     this.#detecting = options.speechDetector !== undefined
     this.#keeper = new ContextKeeper(context, { onwarning })
     this.#output = new OutputDevice(context, onwarning, ondevicechange)
@@ -142,6 +159,7 @@ export class AudioEngine {
     const { input, provider, context, settings, chunkMs, workletUrls } = this.#options
     const { onwarning, onerror, ondevicechange } = this.#options
     if (input === 'none') return null
+    const chunk = chunkMs ?? provider.chunkMs
     const device = settings.inputDevice ?? (input === 'microphone' ? null : input)
     const microphone = new Microphone({
       context,
@@ -151,7 +169,7 @@ export class AudioEngine {
       onwarning,
       onchange: ondevicechange,
       onend: onerror,
-      ...(chunkMs !== undefined && { chunkMs }),
+      ...(chunk !== undefined && { chunkMs: chunk }),
       constraints: {
         ...(typeof device === 'string' && { deviceId: device }),
         ...this.#options.microphone,
@@ -165,11 +183,12 @@ export class AudioEngine {
 
   #createSpeaker(): Speaker | null {
     const { provider, context, settings, jitterBuffer, workletUrls } = this.#options
-    const { ondrain, onwarning, onerror } = this.#options
+    const { onsound, ondrain, onwarning, onerror } = this.#options
     if (!provider.outputFormat) return null
     const speaker = new Speaker({
       context,
       format: provider.outputFormat,
+      onstart: onsound,
       ondrain,
       onlevel: (level, time) => this.#sentinel.output(level, time * 1000),
       onwarning,
@@ -198,7 +217,7 @@ export class AudioEngine {
     if (this.speaker?.playing) this.#heardAt = this.#now
     if (this.#options.settings.halfDuplex && this.#now - this.#heardAt < ROOM_MS) chunk.fill(0)
     if (this.#detecting) this.#detect(chunk)
-    this.#options.onchunk(chunk, this.microphone?.muted ?? false)
+    this.#options.onchunk(this.#encode(chunk), this.microphone?.muted ?? false)
   }
 
   /** A detector is somebody else's code: where it fails, the conversation goes on without it. */

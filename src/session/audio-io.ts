@@ -21,6 +21,7 @@ export class AudioIO {
   readonly #owned: boolean
   readonly #previousType: string | undefined
   #engine: AudioEngine | null = null
+  #loading: Promise<typeof import('./audio-engine.ts')> | null = null
 
   /**
    * Call it before the first `await` of a click's handler: a browser lets sound begin only there.
@@ -48,6 +49,12 @@ export class AudioIO {
     return this.#engine
   }
 
+  /** Begins to load what `open` needs. @throws {VoiceError} `audio-failed`. */
+  load(): Promise<typeof import('./audio-engine.ts')> {
+    this.#loading ??= loadEngine()
+    return this.#loading
+  }
+
   /**
    * Asks for the microphone and loads what is needed.
    *
@@ -55,7 +62,7 @@ export class AudioIO {
    * @throws The signal's reason.
    */
   async open(signal: AbortSignal): Promise<void> {
-    const { AudioEngine } = await loadEngine()
+    const { AudioEngine } = await this.load()
     signal.throwIfAborted()
     this.#engine = new AudioEngine({ ...this.#options, context: this.#context })
     await this.#engine.open(signal)

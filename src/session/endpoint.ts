@@ -1,47 +1,7 @@
 import { VoiceError, type VoiceErrorCode } from '../errors.ts'
 import type { Credential, Endpoint, Provider } from '../providers/provider.ts'
 import { isObject, objectField, stringField } from '../util/json.ts'
-import { warnOnce } from '../util/once.ts'
-
-/** Asked for a token at every connect and reconnect. */
-export type GetToken = (context: { signal: AbortSignal }) => Promise<string> | string
-
-/** A direct connection with the provider's own key: for development, since every visitor can read it. */
-export interface ApiKeyAuth {
-  apiKey: string
-  getToken?: never
-  proxyEndpoint?: never
-  proxyAuthToken?: never
-  tokenTransport?: never
-}
-
-/** A direct connection with a short-lived token from your server. */
-export interface TokenAuth {
-  getToken: GetToken
-  apiKey?: never
-  proxyEndpoint?: never
-  proxyAuthToken?: never
-  tokenTransport?: never
-}
-
-/** A connection through a relay that keeps the key. */
-export interface ProxyAuth {
-  /**
-   * The relay: `ws:`, `wss:`, `http:`, `https:`, or relative to the page. With a path that ends in `/`, or
-   * none, the provider's own path is appended; any other is used as it stands.
-   */
-  proxyEndpoint: string | URL
-  /** Gets the ticket that the relay asks for. */
-  getToken?: GetToken
-  /** A ticket that does not change, instead of `getToken`. */
-  proxyAuthToken?: string
-  /** How the ticket travels; `query` for relays that read only `?token=`. Default `subprotocol`. */
-  tokenTransport?: 'subprotocol' | 'query'
-  apiKey?: never
-}
-
-/** Exactly one way to authenticate. */
-export type SessionAuth = ApiKeyAuth | TokenAuth | ProxyAuth
+import type { SessionAuth } from './auth.ts'
 
 /** How long a user who waits anyway waits for a better reason, in ms. */
 const DIAGNOSIS_MS = 3000
@@ -49,36 +9,13 @@ const DIAGNOSIS_MS = 3000
 /** What RFC 9110 calls a token: all that a subprotocol may consist of. */
 const SUBPROTOCOL = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
-function assertAuth(auth: SessionAuth): void {
-  const { apiKey, getToken, proxyEndpoint, proxyAuthToken } = auth
-  const ways = [apiKey, proxyEndpoint ?? getToken].filter((way) => way !== undefined).length
-  if (ways !== 1) {
-    throw new TypeError(
-      `Cannot create a session as auth must be exactly one of apiKey, getToken, proxyEndpoint: ${ways} were given`,
-    )
-  }
-  if (getToken !== undefined && proxyAuthToken !== undefined) {
-    throw new TypeError(
-      'Cannot create a session as the ticket must be one of getToken, proxyAuthToken: both were given',
-    )
-  }
-  if (apiKey !== undefined) {
-    warnOnce(
-      'apiKey',
-      'voicewire: apiKey is for development, since every visitor can read it; use a relay or getToken',
-    )
-  }
-}
-
 /** Knows where to dial, with which token, and why a relay did not let us in. */
 export class EndpointResolver {
   readonly #auth: SessionAuth
   readonly #provider: Provider
   #last: { readonly url: string; readonly credential: Credential | null } | null = null
 
-  /** @throws {TypeError} Unless exactly one way to authenticate is given. */
   constructor(auth: SessionAuth, provider: Provider) {
-    assertAuth(auth)
     this.#auth = auth
     this.#provider = provider
   }

@@ -1,15 +1,22 @@
 import type { MicrophoneSettings } from '../audio/audio-format.ts'
 import type { AudioTap } from '../audio/audio-tap.ts'
 import type { SpeechDetector } from '../audio/speech-detector.ts'
-import type { Provider } from '../providers/provider.ts'
+import type { UsageTotal } from '../events.ts'
+import type { HistoryEntry, Provider } from '../providers/provider.ts'
 import type { ReconnectOptions } from '../transport/reconnecting-websocket.ts'
-import type { SessionAuth } from './endpoint.ts'
+import type { SessionAuth } from './auth.ts'
+import type { Tool } from './define-tool.ts'
+import type { ConnectTimings } from './latency.ts'
 
 /** What a session needs besides its credentials. */
-export interface SessionOptions {
-  provider: Provider
+export interface SessionOptions<P extends Provider = Provider> {
+  provider: P
   /** Where the user's voice comes from; `none` for a conversation in text. Default `microphone`. */
   input?: 'microphone' | 'none' | MediaStream
+  /** What the agent may call; see `defineTool`. */
+  tools?: readonly Tool[]
+  /** What was said before, to go on with: the agent is told of it and does not greet again. */
+  history?: readonly HistoryEntry[]
   /** Constraints on the microphone, over the defaults (echo cancellation, noise suppression, automatic gain). */
   microphone?: MediaTrackConstraints
   /** Sound in one message to the provider, in ms, 10…100; default 20. */
@@ -26,6 +33,12 @@ export interface SessionOptions {
   taps?: readonly AudioTap[]
   /** Whether the screen is kept on while the session lasts; default false. */
   wakeLock?: boolean
+  /** Ends the conversation when nobody has said anything for so long, in ms: see `IdleGuard`. Default: never. */
+  idleTimeoutMs?: number
+  /** Ends the conversation when it has lasted for so long, in ms. Default: never. */
+  maxDurationMs?: number
+  /** What happens while the page's tab is hidden; default `continue`. */
+  whenHidden?: 'continue' | 'mute' | 'stop'
   /** How a lost connection is restored. */
   reconnect?: ReconnectOptions
   /** Where the worklets are served, for pages whose bundler or CSP needs it told. */
@@ -34,13 +47,15 @@ export interface SessionOptions {
   audioContext?: AudioContext
   /** From the open socket to the agent's readiness, in ms; default 15 000. */
   readyTimeoutMs?: number
+  /** How long the provider may be silent after it was asked for something, in ms, before the line is dialled anew; default 20 000. */
+  stallTimeoutMs?: number
   /** Default the global one. */
   WebSocket?: typeof WebSocket
   /** The time in ms since the epoch; default `Date.now`. */
   now?: () => number
 }
 
-export type VoiceSessionOptions = SessionOptions & SessionAuth
+export type VoiceSessionOptions<P extends Provider = Provider> = SessionOptions<P> & SessionAuth
 
 export interface SessionStats {
   /** Loudness now, 0…1. */
@@ -60,4 +75,8 @@ export interface SessionStats {
   readonly droppedMs: number
   readonly bytesSent: number
   readonly bytesReceived: number
+  /** How long the stages of the newest connect took; null before the first. */
+  readonly connect: ConnectTimings | null
+  /** What the session has cost so far. */
+  readonly usage: UsageTotal
 }

@@ -1,8 +1,9 @@
+import type { DeviceChange } from '../events.ts'
 import type { AudioEngine, SoundSettings } from './audio-engine.ts'
 import { AudioIO, type AudioIOOptions } from './audio-io.ts'
 import type { SessionStats } from './options.ts'
 
-type SoundStats = Omit<SessionStats, 'bytesSent' | 'bytesReceived' | 'droppedMs'>
+type SoundStats = Omit<SessionStats, 'bytesSent' | 'bytesReceived' | 'droppedMs' | 'connect' | 'usage'>
 
 /** What a page sets and reads of a session's sound, whether a conversation is going on or not. */
 export class Sound {
@@ -71,8 +72,8 @@ export class Sound {
     return this.#engine?.speaker?.stream ?? null
   }
 
-  get outputDevice(): string {
-    return this.#settings.outputDevice
+  get devices(): DeviceChange {
+    return { input: this.stats.microphone, output: this.#settings.outputDevice }
   }
 
   get stats(): SoundStats {

@@ -1,12 +1,20 @@
 import type { TranscriptEntry } from '../events.ts'
-import type { HistoryEntry, ProviderEvent } from '../providers/provider.ts'
+import type { AnsweredCall, HeardItem, HistoryEntry, ProviderEvent } from '../providers/provider.ts'
 
 type TranscriptUpdate = Extract<ProviderEvent, { type: 'transcript' }>
+
+/** How much of the conversation a new connection is told: what is older is beyond most models' interest. */
+const MAX_HISTORY = 200
 
 /** The conversation in the order in which it was spoken, which is not the order in which its text arrives. */
 export class Transcript {
   readonly #now: () => number
   #entries: readonly TranscriptEntry[] = []
+  /** Each call that was answered, and after which entry that was. */
+  #calls: readonly { readonly call: AnsweredCall; readonly afterId: string | undefined }[] = []
+  /** Where the conversation at hand begins: earlier entries are of another one. */
+  #from = 0
+  #begun = false
   #connection = 0
   /** Keys of what was cut off, since its text may come later. */
   readonly #interrupted = new Set<string>()
@@ -22,7 +30,35 @@ export class Transcript {
 
   /** What a new connection is told of the conversation so far, oldest first. */
   get history(): readonly HistoryEntry[] {
-    return this.#entries.filter(({ text }) => text).map(({ role, text }) => ({ role, text }))
+    const callsAfter = (id?: string) =>
+      this.#calls.flatMap(({ call, afterId }) => (afterId === id ? call : []))
+    const told = this.#entries
+      .slice(this.#from)
+      .flatMap(({ id, role, text }) => [...(text ? [{ role, text }] : []), ...callsAfter(id)])
+    return [...callsAfter(), ...told].slice(-MAX_HISTORY)
+  }
+
+  /** A conversation begins; the first one goes on with what was restored. */
+  begin(): void {
+    if (this.#begun) {
+      this.#from = this.#entries.length
+      this.#calls = []
+    }
+    this.#begun = true
+  }
+
+  /** Takes over what was said elsewhere or earlier. */
+  restore(history: readonly HistoryEntry[]): void {
+    for (const [index, entry] of history.entries()) {
+      if (entry.role === 'tool') this.answered(entry)
+      else this.update({ type: 'transcript', id: `history-${index}`, ...entry, final: true })
+    }
+  }
+
+  /** A tool call was answered. */
+  answered(call: AnsweredCall): void {
+    const afterId = this.#entries.slice(this.#from).at(-1)?.id
+    this.#calls = [...this.#calls, { call, afterId }].slice(-MAX_HISTORY)
   }
 
   /** A provider may count its items from one again on every connection; ids given out here never repeat. */
@@ -31,7 +67,7 @@ export class Transcript {
   }
 
   /** @returns The entry as it now is, or null where nothing changed. */
-  update({ id, role, delta = '', text, final, afterId }: TranscriptUpdate): TranscriptEntry | null {
+  update({ id, role, delta = '', text, final, afterId, words }: TranscriptUpdate): TranscriptEntry | null {
     const key = this.idOf(id)
     const index = this.#entries.findIndex((entry) => entry.id === key)
     const old = this.#entries[index]
@@ -44,23 +80,26 @@ export class Transcript {
         final: final || interrupted,
         interrupted,
         startedAt: this.#now(),
+        ...(words && { words }),
       }
       this.#entries = this.#entries.toSpliced(this.#position(afterId), 0, entry)
       return entry
     }
     // What was cut off stays as it was: text that comes later was never heard.
     const next = { text: old.interrupted ? old.text : (text ?? old.text + delta), final: final || old.final }
-    if (next.text === old.text && next.final === old.final) return null
-    return this.#replace(index, { ...old, ...next })
+    if (next.text === old.text && next.final === old.final && !words) return null
+    return this.#replace(index, { ...old, ...next, ...(words && { words }) })
   }
 
-  /** @returns The entry of an item that was cut off, or null where it has none yet. */
-  interrupt(id: string): TranscriptEntry | null {
-    const key = this.idOf(id)
+  /** @returns The entry of an item that was cut off, with the words that were heard; null where it has none yet. */
+  interrupt({ itemId, heardMs, receivedMs }: HeardItem): TranscriptEntry | null {
+    const key = this.idOf(itemId)
     this.#interrupted.add(key)
     const index = this.#entries.findIndex((entry) => entry.id === key)
     const old = this.#entries[index]
-    return old ? this.#replace(index, { ...old, interrupted: true, final: true }) : null
+    if (!old || old.interrupted) return old ?? null
+    const text = heardPart(old.text, receivedMs > 0 ? heardMs / receivedMs : 0)
+    return this.#replace(index, { ...old, text, interrupted: true, final: true })
   }
 
   /** @returns The id of the entry for a provider's id on the present connection. */
@@ -79,4 +118,17 @@ export class Transcript {
     this.#entries = this.#entries.with(index, entry)
     return entry
   }
+}
+
+/**
+ * Text runs ahead of sound, and no provider says which word is where: speech is even enough for the share of the
+ * sound that was heard to be the share of the words.
+ */
+function heardPart(text: string, share: number): string {
+  if (share >= 1) return text
+  const words = text.split(/(?<=\s)/)
+  return words
+    .slice(0, Math.round(words.length * share))
+    .join('')
+    .trimEnd()
 }

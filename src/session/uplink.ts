@@ -1,6 +1,6 @@
 import type { VoiceWarning } from '../events.ts'
 import type { Provider, WireData } from '../providers/provider.ts'
-import { AudioBacklog } from './audio-backlog.ts'
+import { AudioBacklog, type Chunk } from './audio-backlog.ts'
 
 export interface UplinkOptions {
   readonly provider: Provider
@@ -65,7 +65,8 @@ export class Uplink {
    * @param chunk Sent or copied before this returns.
    * @param muted Whether it holds the silence of a muted microphone.
    */
-  push(chunk: Int16Array<ArrayBuffer>, muted: boolean): void {
+  push(chunk: Chunk, muted: boolean): void {
+    if (muted && this.#options.provider.whileMuted === 'nothing') return
     this.#silentMs = muted ? this.#silentMs + chunk.length / this.#samplesPerMs : 0
     if (this.#silentMs > SILENCE_MS && this.#options.provider.keepAlive) return
     this.#flush()
@@ -84,7 +85,7 @@ export class Uplink {
     return this.#options.bufferedAmount() <= CONGESTION_MS * this.#bytesPerMs
   }
 
-  #send(chunk: Int16Array<ArrayBuffer>): void {
+  #send(chunk: Chunk): void {
     const data = this.#options.provider.encodeAudio(chunk)
     const bytes = typeof data === 'string' ? data.length : data.byteLength
     this.#bytesPerMs = (bytes * this.#samplesPerMs) / chunk.length
@@ -92,7 +93,7 @@ export class Uplink {
     this.#options.transmit(data)
   }
 
-  #wait(chunk: Int16Array<ArrayBuffer>): void {
+  #wait(chunk: Chunk): void {
     const { droppedMs } = this.#backlog
     if (this.#open) this.#backlog.maxMs = CONGESTED_MS
     this.#backlog.push(chunk)

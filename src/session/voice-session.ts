@@ -4,56 +4,72 @@ import type {
   AgentState,
   SessionState,
   TranscriptEntry,
+  Usage,
+  UsageTotal,
   VoiceEventMap,
   VoiceEventName,
-  VoiceWarning,
 } from '../events.ts'
-import type { Provider, ProviderEvent, WireData } from '../providers/provider.ts'
-import type { AudioIO } from './audio-io.ts'
-import { Connection } from './connection.ts'
-import { EndpointResolver } from './endpoint.ts'
-import { TurnClock } from './latency.ts'
+import type {
+  Capabilities,
+  DetailOf,
+  OwnCommandOf,
+  Provider,
+  SessionUpdate,
+  UpdateOf,
+  WireData,
+} from '../providers/provider.ts'
+import { assertAuth } from './auth.ts'
+import type { Tool } from './define-tool.ts'
 import type { SessionStats, VoiceSessionOptions } from './options.ts'
+import { Run } from './run.ts'
+import type { SessionEngine } from './session-engine.ts'
 import { Sound } from './sound.ts'
-import { type AgentTransition, nextAgentState, nextSessionState, type SessionTransition } from './state.ts'
+import { nextSessionState, type SessionTransition } from './state.ts'
+import { stopped } from './stopped.ts'
 import { Transcript } from './transcript.ts'
 
-/** What exists only between `start` and `stop`. */
-interface Run {
-  readonly abort: AbortController
-  readonly audio: AudioIO
-  readonly connection: Connection
-  /** Settled when the agent is ready, or the run failed before. */
-  readonly ready: PromiseWithResolvers<void>
-  /** What `start` returned. */
-  started: Promise<void>
+const NOTHING_USED: UsageTotal = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cachedTokens: 0,
+  inputAudioTokens: 0,
+  outputAudioTokens: 0,
+  seconds: 0,
 }
 
 /** One conversation between a person and an agent. */
-export class VoiceSession {
-  readonly provider: Provider
-  readonly #options: VoiceSessionOptions
-  readonly #emitter = createNanoEvents<{ [K in VoiceEventName]: (payload: VoiceEventMap[K]) => void }>()
-  readonly #endpoint: EndpointResolver
+export class VoiceSession<P extends Provider = Provider> {
+  readonly provider: P
+  readonly #options: VoiceSessionOptions<P>
+  readonly #emitter = createNanoEvents<Record<string, (payload: never) => void>>()
   readonly #transcript: Transcript
+  readonly #sound: Sound
   #state: SessionState = 'closed'
-  #agentState: AgentState = 'idle'
   #run: Run | null = null
   #closing: Promise<void> | null = null
-  readonly #sound: Sound
-  #resumed = false
-  readonly #clock = new TurnClock()
+  #usage = NOTHING_USED
 
-  /** @throws {TypeError} Unless exactly one way to authenticate is given, and a detector where there is ducking. */
-  constructor(options: VoiceSessionOptions) {
+  /**
+   * @throws {TypeError} Unless exactly one way to authenticate is given, and a detector where there is ducking.
+   * @throws {RangeError} If a limit is not a positive number.
+   */
+  constructor(options: VoiceSessionOptions<P>) {
     if (options.ducking && !options.speechDetector) {
       throw new TypeError('Cannot duck as speechDetector must be given: current value is undefined')
     }
+    for (const name of ['idleTimeoutMs', 'maxDurationMs', 'stallTimeoutMs'] as const) {
+      const value = options[name]
+      if (value === undefined || (value > 0 && value < 2 ** 31)) continue
+      throw new RangeError(
+        `Cannot create a session as ${name} must be in 1…2147483647: current value is ${value}`,
+      )
+    }
     this.#sound = new Sound(options.halfDuplex)
-    this.#endpoint = new EndpointResolver(options, options.provider)
+    assertAuth(options)
     this.provider = options.provider
     this.#options = options
     this.#transcript = new Transcript(options.now)
+    this.#transcript.restore(options.history ?? [])
   }
 
   get state(): SessionState {
@@ -61,7 +77,7 @@ export class VoiceSession {
   }
 
   get agentState(): AgentState {
-    return this.#agentState
+    return this.#run?.engine?.agentState ?? 'idle'
   }
 
   /** The conversation in the order in which it was spoken; a new array at each change. */
@@ -154,12 +170,19 @@ export class VoiceSession {
   }
 
   get stats(): SessionStats {
-    const wire = this.#run?.connection.stats ?? { droppedMs: 0, bytesSent: 0, bytesReceived: 0 }
-    return { ...this.#sound.stats, ...wire }
+    const wire = this.#run?.engine?.connection.stats
+    return {
+      ...this.#sound.stats,
+      ...(wire ?? { droppedMs: 0, bytesSent: 0, bytesReceived: 0, connect: null }),
+      usage: this.#usage,
+    }
   }
 
   /** @returns A function that unbinds the listener. */
-  on<K extends VoiceEventName>(event: K, listener: (payload: VoiceEventMap[K]) => void): () => void {
+  on<K extends VoiceEventName>(
+    event: K,
+    listener: (payload: VoiceEventMap<DetailOf<P>>[K]) => void,
+  ): () => void {
     return this.#emitter.on(event, listener as never)
   }
 
@@ -173,21 +196,25 @@ export class VoiceSession {
    */
   async start({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
     signal?.throwIfAborted()
-    if (this.#run) return this.#run.started
+    if (this.#run) return this.#run.ready.promise
     if (this.#closing) {
       await this.#closing
       return this.start(signal ? { signal } : {})
     }
     const run = this.#begin()
-    const onabort = (): void => this.#end(run, signal?.reason)
+    this.#run = run
+    this.#transition('start')
+    const onabort = (): void => run.end(signal?.reason)
     signal?.addEventListener('abort', onabort, { once: true })
-    run.started = this.#open(run).finally(() => signal?.removeEventListener('abort', onabort))
-    return run.started
+    return run.open().finally(() => signal?.removeEventListener('abort', onabort))
   }
 
-  /** Ends the conversation: microphone off, sockets closed, nothing opens afterwards. Safe at any time. */
+  /**
+   * Ends the conversation: microphone off, last results of speech to text awaited for up to 3 s, sockets closed.
+   * Nothing opens afterwards. Safe at any time.
+   */
   async stop(): Promise<void> {
-    if (this.#run) this.#end(this.#run, new DOMException('The session was stopped', 'AbortError'))
+    this.#run?.end(stopped(), { finish: true })
     await this.#closing
   }
 
@@ -198,189 +225,124 @@ export class VoiceSession {
   /**
    * Says something in text. An agent that is speaking is cut off, as it would be by speech.
    *
-   * @throws {DOMException} `InvalidStateError`, unless the session is open.
+   * @throws {DOMException} `InvalidStateError`, unless the session is open; `NotSupportedError`, if the provider
+   *   takes no text.
    */
   sendText(text: string): void {
-    const { connection } = this.#requireOpen('sendText')
-    void this.#cutOff({ bySpeech: false }).then(() => connection.send({ type: 'text', text }))
+    this.#require('sendText', 'text').say({ type: 'text', text })
+  }
+
+  /**
+   * Shows the agent a picture.
+   *
+   * @param url A `data:` URL of a PNG or JPEG, or an address that the provider can reach.
+   * @param options.text What is said about it; default nothing.
+   * @throws {DOMException} As `sendText`.
+   */
+  sendImage(url: string | URL, { text = '' }: { text?: string } = {}): void {
+    this.#require('sendImage', 'images').say({ type: 'image', url: String(url), text })
   }
 
   /**
    * Makes the agent speak a sentence.
    *
-   * @throws {DOMException} `InvalidStateError`, unless the session is open.
+   * @throws {DOMException} As `sendText`.
    */
   say(text: string): void {
-    this.#requireOpen('say').connection.send({ type: 'say', text })
+    this.#require('say', 'say').connection.send({ type: 'say', text })
+  }
+
+  /**
+   * Says that the user has said all, where the provider does not listen for it or would wait: push to talk.
+   *
+   * @throws {DOMException} As `sendText`.
+   */
+  endTurn(): void {
+    this.#require('endTurn', 'endTurn').endTurn()
   }
 
   /** Cuts the agent off; nothing happens where it is silent. */
   interrupt(): void {
-    void this.#cutOff({ bySpeech: false })
+    void this.#run?.engine?.cutOff({ bySpeech: false })
+  }
+
+  /**
+   * Changes instructions, voice, tools and whatever else this provider can change in the middle of a conversation.
+   *
+   * @returns Resolved when the provider has taken the change over.
+   * @throws {VoiceError} `configuration-rejected`, if it refuses; `connection-lost`, if it could not answer.
+   * @throws {DOMException} As `sendText`; `AbortError`, if the session is stopped before.
+   */
+  async update(config: Omit<UpdateOf<P>, 'tools'> & { readonly tools?: readonly Tool[] }): Promise<void> {
+    return this.#require('update', 'update').update(config as SessionUpdate & typeof config)
+  }
+
+  /**
+   * Asks for what this provider has and others have not.
+   *
+   * @throws {DOMException} `InvalidStateError`, unless the session is open.
+   */
+  send(command: OwnCommandOf<P>): void {
+    this.#require('send').connection.send(command)
+  }
+
+  /**
+   * Sends a message as it is, in the provider's own protocol; what comes back is told by `message`.
+   *
+   * @throws {DOMException} `InvalidStateError`, unless the session is open.
+   */
+  sendRaw(data: WireData): void {
+    this.#require('sendRaw').connection.sendRaw(data)
+  }
+
+  #emit<K extends VoiceEventName>(event: K, payload: VoiceEventMap[K]): void {
+    this.#emitter.emit(event, payload as never)
   }
 
   #begin(): Run {
-    const { provider, reconnect, WebSocket, readyTimeoutMs } = this.#options
-    const abort = new AbortController()
-    const audio = this.#sound.begin({
-      input: 'microphone',
-      ...this.#options,
-      onchunk: (pcm, muted) => run.connection.sendAudio(pcm, muted),
-      ondrain: () => this.#silent(),
-      onspeech: (speaking) => this.#emitter.emit('speechchange', { speaking }),
-      ondevicechange: () => this.#devicesChanged(),
-      onwarning: (warning) => this.#warn(warning),
-      onerror: (error) => this.#end(run, error),
-    })
-    const connection = new Connection({
-      provider,
-      ...(reconnect && { reconnect }),
-      ...(WebSocket && { WebSocket }),
-      ...(readyTimeoutMs !== undefined && { readyTimeoutMs }),
-      endpoint: (signal) => this.#endpoint.resolve(signal),
-      diagnose: () => this.#endpoint.diagnose(),
-      context: () => this.#context(),
-      onready: () => this.#ready(run),
-      onevent: (event) => this.#handle(run, event),
-      onwarning: (warning) => this.#warn(warning),
+    const run = new Run({
+      options: this.#options,
+      sound: this.#sound,
+      transcript: this.#transcript,
+      emit: (event, payload) => this.#emit(event, payload),
+      onstate: (transition) => {
+        this.#transition(transition)
+        if (transition === 'ready') run.ready.resolve()
+      },
       onmessage: (direction, data) => this.#tell(direction, data),
-      onlost: (error) => this.#lost(run, error),
-      onend: (error) => this.#end(run, error),
+      onusage: (usage) => this.#used(usage),
+      onend: (reason) => run.end(reason),
+      onended: (reason, closed) => this.#ended(run, reason, closed),
     })
-    const ready = Promise.withResolvers<void>()
-    const run: Run = { abort, audio, connection, ready, started: ready.promise }
-    this.#run = run
-    this.#resumed = false
-    this.#transition('start')
     return run
   }
 
-  #open(run: Run): Promise<void> {
-    const { audio, connection, abort, ready } = run
-    // The line is dialled once there is a microphone: a prompt may stay open for long, and lines cost money.
-    const opened = audio.open(abort.signal).then(() => abort.signal.aborted || connection.open())
-    opened.catch((error: unknown) => this.#end(run, error))
-    return ready.promise
-  }
-
-  #context(): { history: Transcript['history']; resumed: boolean } {
-    const { history } = this.#transcript
-    this.#transcript.beginConnection()
-    return { history: this.#resumed ? history : [], resumed: this.#resumed }
-  }
-
-  #ready(run: Run): void {
-    this.#resumed = true
-    this.#transition('ready')
-    this.#agent('ready')
-    run.ready.resolve()
-  }
-
-  #lost(run: Run, error: VoiceError): void {
-    this.#agent('reset')
-    this.#transition('lost')
-    this.#warn({ code: error.code, message: error.message, hint: 'The session reconnects by itself' })
-    // The rest of an answer that broke off is not worth hearing: the conversation goes on where it was heard.
-    // A provider may name the first of its answers over the new line as it did over the old one.
-    void run.audio.engine?.speaker?.clear({ late: 'play' })
-  }
-
-  /** Ends a run once, for whatever reason, and tells it once: to `start` if that waits, else as `error`. */
-  #end(run: Run, reason: unknown): void {
-    if (this.#run !== run) return
+  /** What ended it is told once: to `start` if that waits, else as `error`. */
+  #ended({ ready }: Run, reason: unknown, closed: Promise<unknown>): void {
     const starting = this.#state === 'connecting'
     this.#run = null
-    this.#agent('reset')
     this.#transition('stop')
-    run.abort.abort(reason)
-    run.connection.close()
-    this.#closing = run.audio.close().finally(() => {
+    this.#closing = closed.then(() => {
       this.#closing = null
       this.#transition('closed')
-      if (starting) run.ready.reject(reason)
-      else if (reason instanceof VoiceError) this.#emitter.emit('error', reason)
+      if (starting) ready.reject(reason)
+      else if (reason instanceof VoiceError) this.#emit('error', reason)
     })
   }
 
-  #handle(run: Run, event: ProviderEvent): void {
-    const { engine } = run.audio
-    switch (event.type) {
-      case 'speech-start':
-        this.#agent('speech-start')
-        if (engine?.speaker?.playing) engine.interrupted()
-        void this.#cutOff({ bySpeech: true })
-        break
-      case 'speech-end':
-        this.#clock.speechEnded()
-        this.#agent('speech-end')
-        break
-      case 'thinking':
-        this.#agent('thinking')
-        break
-      case 'audio':
-        engine?.speaker?.play(event.itemId, event.data)
-        this.#agent('audio')
-        break
-      case 'audio-end':
-        engine?.speaker?.end(event.itemId)
-        break
-      case 'response-end':
-        this.#agent('done')
-        break
-      case 'transcript':
-        this.#changed(this.#transcript.update(event))
-        break
-      case 'warning':
-        this.#warn({ code: event.code, message: event.message, hint: '' })
-        break
-      case 'error':
-        this.#emitter.emit('error', event.error)
-        break
-    }
-  }
-
-  /** Silences the agent and tells the provider what was heard of it. */
-  async #cutOff({ bySpeech }: { bySpeech: boolean }): Promise<void> {
-    const run = this.#run
-    const speaker = run?.audio.engine?.speaker
-    if (!run || !speaker || this.#agentState === 'idle') return
-    const thinking = this.#agentState === 'thinking'
-    if (!speaker.playing && !(thinking && !bySpeech)) return
-    const items = await speaker.clear()
-    if (this.#run !== run) return
-    run.connection.send({ type: 'interrupt', bySpeech, items })
-    // The next answer may have begun meanwhile.
-    if (!speaker.playing) this.#silent()
-    for (const { itemId, heardMs, receivedMs } of items) {
-      this.#changed(this.#transcript.interrupt(itemId))
-      this.#emitter.emit('interrupt', { entryId: this.#transcript.idOf(itemId), heardMs, receivedMs })
-    }
-  }
-
-  #silent(): void {
-    if (this.#agentState !== 'speaking') return
-    this.#agent('silent')
-    this.#emitter.emit('turn', this.#clock.finish())
+  #used(usage: Usage): void {
+    const total = Object.fromEntries(
+      Object.entries(this.#usage).map(([name, value]) => [name, value + usage[name as keyof UsageTotal]]),
+    )
+    this.#usage = total as unknown as UsageTotal
+    this.#emit('usage', { usage, total: this.#usage })
   }
 
   /** Bytes that go out are the microphone's, which it uses again: who listens is given a copy. */
   #tell(direction: 'in' | 'out', data: WireData): void {
-    if (!this.#emitter.events.message?.length) return
+    if (!this.#emitter.events['message']?.length) return
     const copied = direction === 'out' && typeof data !== 'string' ? data.slice(0) : data
-    this.#emitter.emit('message', { direction, data: copied })
-  }
-
-  #devicesChanged(): void {
-    const { stats, outputDevice } = this.#sound
-    this.#emitter.emit('devicechange', { input: stats.microphone, output: outputDevice })
-  }
-
-  #changed(entry: TranscriptEntry | null): void {
-    if (entry) this.#emitter.emit('transcript', { entry, entries: this.#transcript.entries })
-  }
-
-  #warn(warning: VoiceWarning): void {
-    this.#emitter.emit('warning', warning)
+    this.#emit('message', { direction, data: copied })
   }
 
   #transition(transition: SessionTransition): void {
@@ -388,20 +350,19 @@ export class VoiceSession {
     const state = nextSessionState(previous, transition)
     if (state === null) return
     this.#state = state
-    this.#emitter.emit('statechange', { state, previous })
+    this.#emit('statechange', { state, previous })
   }
 
-  #agent(transition: AgentTransition): void {
-    const previous = this.#agentState
-    const state = nextAgentState(previous, transition)
-    if (state === null) return
-    if (state === 'speaking') this.#clock.answered()
-    this.#agentState = state
-    this.#emitter.emit('agentstatechange', { state, previous })
-  }
-
-  #requireOpen(method: string): Run {
-    if (this.#run && this.#state === 'open') return this.#run
+  #require(method: string, capability?: keyof Capabilities): SessionEngine {
+    const { capabilities, name } = this.provider
+    if (capability && capabilities?.[capability] === false) {
+      throw new DOMException(
+        `Cannot call ${method} as the provider must know it: ${name} does not`,
+        'NotSupportedError',
+      )
+    }
+    const engine = this.#run?.engine
+    if (engine && this.#state === 'open') return engine
     throw new DOMException(
       `Cannot call ${method} as the session must be open: current value is ${this.#state}`,
       'InvalidStateError',

@@ -1,5 +1,5 @@
 import { backoffMs } from '../util/backoff.ts'
-import { delay } from '../util/delay.ts'
+import { retryMoment } from './retry-moment.ts'
 
 /** Why a connection ended: RFC 6455's close code and reason; 1006 where there was no close handshake. */
 export interface CloseInfo {
@@ -24,8 +24,8 @@ export interface ReconnectOptions {
 export interface ReconnectingWebSocketOptions extends ReconnectOptions {
   /** Asked before every dial, so that each carries a fresh token. */
   readonly endpoint: (signal: AbortSignal) => Promise<{ url: string; protocols: readonly string[] }>
-  /** Whether no new attempt may follow. */
-  readonly isFatal: (loss: Loss) => boolean
+  /** Whether no new attempt may follow; it may take its time to find out. */
+  readonly isFatal: (loss: Loss) => boolean | Promise<boolean>
   readonly onopen: () => void
   readonly onmessage: (data: string | ArrayBuffer) => void
   /** The line was lost and another attempt follows. */
@@ -88,9 +88,14 @@ export class ReconnectingWebSocket {
 
   /** Gives this socket up and dials a new one, as after a loss. */
   restart(code: number, reason: string): void {
-    const socket = this.#detach()
-    socket?.close(1000)
+    this.#detach()?.close(1000)
     this.#lost({ close: { code, reason, opened: true } })
+  }
+
+  /** Gives this socket up, with which nothing is wrong, and dials a new one at once. */
+  renew(): void {
+    this.#detach()?.close(1000)
+    void this.connect()
   }
 
   /** Ends it for good: no event follows, no dial is left. */
@@ -134,16 +139,29 @@ export class ReconnectingWebSocket {
   }
 
   #lost(loss: Loss): void {
-    const { isFatal, maxAttempts = 8, initialMs = 500, maxMs = 8000, random, onretry, onend } = this.#options
-    if (!this.#wasReady || this.#attempt >= maxAttempts || isFatal(loss)) {
-      this.#abort.abort()
-      onend(loss)
-      return
-    }
+    const { isFatal, maxAttempts = 8 } = this.#options
+    if (!this.#wasReady || this.#attempt >= maxAttempts) this.#end(loss)
+    else this.#decide(loss, isFatal(loss))
+  }
+
+  #decide(loss: Loss, fatal: boolean | Promise<boolean>): void {
+    if (this.#abort.signal.aborted) return
+    if (typeof fatal === 'object') void fatal.then((known) => this.#decide(loss, known))
+    else if (fatal) this.#end(loss)
+    else this.#retry(loss)
+  }
+
+  #end(loss: Loss): void {
+    this.#abort.abort()
+    this.#options.onend(loss)
+  }
+
+  #retry(loss: Loss): void {
+    const { initialMs = 500, maxMs = 8000, random, onretry } = this.#options
     const wait = backoffMs(this.#attempt, { initialMs, maxMs, ...(random && { random }) })
     this.#attempt++
     onretry(this.#attempt, loss)
-    delay(wait, this.#abort.signal).then(
+    retryMoment(wait, this.#abort.signal).then(
       () => this.connect(),
       () => {
         // Closed while waiting: nothing is left to do.

@@ -70,17 +70,3 @@ describe('EndpointResolver', () => {
     expect(`${error.message} ${error.hint}`).not.to.contain('cret')
   })
 })
-
-describe('EndpointResolver: auth', () => {
-  const wrong = [{}, { apiKey: 'k', getToken: () => 't' }, { apiKey: 'k', proxyEndpoint: '/' }]
-  for (const auth of wrong) {
-    it(`refuses ${Object.keys(auth).join(' with ') || 'no way at all'}`, () => {
-      expect(() => new EndpointResolver(auth as SessionAuth, provider)).to.throw(TypeError, 'exactly one of')
-    })
-  }
-
-  it('refuses two sources of tickets', () => {
-    const auth: SessionAuth = { proxyEndpoint: '/', getToken: () => 't', proxyAuthToken: 't' }
-    expect(() => new EndpointResolver(auth, provider)).to.throw(TypeError, 'both were given')
-  })
-})

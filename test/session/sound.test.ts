@@ -195,8 +195,10 @@ describe('VoiceSession, its sound', () => {
   it('a detector may answer later, and one that throws is told of once and not asked again', async () => {
     const answers = [true, false]
     const late = { process: async () => answers.shift() ?? false, reset: () => undefined }
-    const { session } = await started({ speechDetector: late })
-    expect(await next(session, 'speechchange')).to.deep.equal({ speaking: true })
+    const session = create({ speechDetector: late })
+    const changed = next(session, 'speechchange')
+    await start(session)
+    expect(await changed).to.deep.equal({ speaking: true })
     let asked = 0
     const broken = {
       process: () => {

@@ -5,6 +5,7 @@ const user = (id: string, more: object = {}) =>
   ({ type: 'transcript', id, role: 'user', final: false, ...more }) as const
 const agent = (id: string, more: object = {}) =>
   ({ type: 'transcript', id, role: 'assistant', final: false, ...more }) as const
+const heard = (itemId: string, heardMs = 1000) => ({ itemId, heardMs, receivedMs: 1000 })
 const texts = (transcript: Transcript) => transcript.entries.map(({ text }) => text)
 
 describe('Transcript', () => {
@@ -46,14 +47,14 @@ describe('Transcript', () => {
   it('update() changes nothing of an entry that was cut off', () => {
     const transcript = new Transcript()
     transcript.update(agent('a', { delta: 'I think' }))
-    transcript.interrupt('a')
+    transcript.interrupt(heard('a'))
     transcript.update(agent('a', { text: 'I think that never was said', final: true }))
     expect(transcript.entries[0]).to.deep.include({ text: 'I think', interrupted: true, final: true })
   })
 
   it('update() marks an entry whose text comes after it was cut off', () => {
     const transcript = new Transcript()
-    expect(transcript.interrupt('a')).to.equal(null)
+    expect(transcript.interrupt(heard('a'))).to.equal(null)
     transcript.update(agent('a', { text: 'I was' }))
     expect(transcript.entries[0]).to.deep.include({ text: 'I was', interrupted: true, final: true })
   })

@@ -1,0 +1,64 @@
+import { VoiceError } from '../errors.ts'
+
+export interface IdleGuardOptions {
+  /** How long nobody may say anything, in ms; default: for ever. */
+  readonly idleTimeoutMs?: number
+  /** How long the conversation may last, in ms; default: for ever. */
+  readonly maxDurationMs?: number
+  readonly onend: (error: VoiceError) => void
+}
+
+/**
+ * Ends a conversation that was forgotten, since lines cost money by the minute.
+ *
+ * What counts as activity: the user's speech as the provider or the local detector hears it, what the page sends in
+ * the user's name, and the agent from its first thought to its last sample, tools included. What does not: sound
+ * without speech, keep-alive messages, a reconnect, a page that listens. While somebody is active the time stands
+ * still; it begins anew when all have fallen silent.
+ */
+export class IdleGuard {
+  readonly #options: IdleGuardOptions
+  readonly #active = new Set<string>()
+  #idleTimer: ReturnType<typeof setTimeout> | undefined
+  #durationTimer: ReturnType<typeof setTimeout> | undefined
+  #begun = false
+
+  constructor(options: IdleGuardOptions) {
+    this.#options = options
+  }
+
+  /** The conversation begins; nothing happens where it has begun. */
+  begin(): void {
+    if (this.#begun) return
+    this.#begun = true
+    const { maxDurationMs } = this.#options
+    if (maxDurationMs !== undefined) {
+      const error = new VoiceError('duration-limit', `The conversation has lasted ${maxDurationMs} ms`)
+      this.#durationTimer = setTimeout(() => this.#options.onend(error), maxDurationMs)
+    }
+    this.touch()
+  }
+
+  /** Somebody did something that takes no time. */
+  touch(): void {
+    clearTimeout(this.#idleTimer)
+    const { idleTimeoutMs } = this.#options
+    if (idleTimeoutMs === undefined || !this.#begun || this.#active.size > 0) return
+    const error = new VoiceError('idle-timeout', `Nobody has said anything for ${idleTimeoutMs} ms`)
+    this.#idleTimer = setTimeout(() => this.#options.onend(error), idleTimeoutMs)
+  }
+
+  /** Somebody began or ceased to be active; several may be at a time. */
+  set(who: 'user' | 'detector' | 'agent' | 'tools', active: boolean): void {
+    if (this.#active.has(who) === active) return
+    if (active) this.#active.add(who)
+    else this.#active.delete(who)
+    this.touch()
+  }
+
+  close(): void {
+    clearTimeout(this.#idleTimer)
+    clearTimeout(this.#durationTimer)
+    this.#begun = false
+  }
+}
