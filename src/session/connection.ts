@@ -27,6 +27,8 @@ export interface ConnectionOptions {
   readonly context: () => SessionContext
   readonly reconnect?: ReconnectOptions
   readonly WebSocket?: typeof WebSocket
+  /** How long a dial may take, in ms; default 10 000. */
+  readonly connectTimeoutMs?: number
   /** From the open socket to the provider's readiness, in ms; default 15 000. */
   readonly readyTimeoutMs?: number
   /** From a request to the first message that follows, in ms; default 20 000. */
@@ -81,7 +83,7 @@ export class Connection {
   #finished: (() => void) | null = null
 
   constructor(options: ConnectionOptions) {
-    const { provider, endpoint, reconnect, WebSocket } = options
+    const { provider, endpoint, reconnect, WebSocket, connectTimeoutMs } = options
     this.#options = options
     this.#uplink = new Uplink({
       provider,
@@ -92,6 +94,7 @@ export class Connection {
     this.#socket = new ReconnectingWebSocket({
       ...reconnect,
       ...(WebSocket && { WebSocket }),
+      ...(connectTimeoutMs !== undefined && { connectTimeoutMs }),
       endpoint: async (signal) => {
         this.#clock.begin()
         const found = await endpoint(signal)

@@ -45,6 +45,8 @@ export interface SessionOptions<P extends Provider = Provider> {
   workletUrls?: { readonly capture?: string | URL; readonly playback?: string | URL }
   /** A context of your own; it is not closed with the session. */
   audioContext?: AudioContext
+  /** How long a dial may take, in ms; default 10 000. */
+  connectTimeoutMs?: number
   /** From the open socket to the agent's readiness, in ms; default 15 000. */
   readyTimeoutMs?: number
   /** How long the provider may be silent after it was asked for something, in ms, before the line is dialled anew; default 20 000. */

@@ -70,24 +70,14 @@ export class SessionEngine {
   #sending: Promise<unknown> = Promise.resolve()
 
   constructor(options: SessionEngineOptions) {
-    const { transcript, emit, onmessage, onend } = options
-    const { provider, reconnect, WebSocket, readyTimeoutMs, stallTimeoutMs } = options.options
-    const { idleTimeoutMs, maxDurationMs } = options.options
-    const endpoint = new EndpointResolver(options.options, provider)
+    const { options: chosen, transcript, emit, onmessage, onend } = options
+    const endpoint = new EndpointResolver(chosen, chosen.provider)
     this.#options = options
     transcript.begin()
     this.#resumed = transcript.history.length > 0
-    this.#guard = new IdleGuard({
-      ...(idleTimeoutMs !== undefined && { idleTimeoutMs }),
-      ...(maxDurationMs !== undefined && { maxDurationMs }),
-      onend,
-    })
+    this.#guard = new IdleGuard({ ...chosen, onend })
     this.connection = new Connection({
-      provider,
-      ...(reconnect && { reconnect }),
-      ...(WebSocket && { WebSocket }),
-      ...(readyTimeoutMs !== undefined && { readyTimeoutMs }),
-      ...(stallTimeoutMs !== undefined && { stallTimeoutMs }),
+      ...chosen,
       endpoint: (signal) => endpoint.resolve(signal),
       diagnose: () => endpoint.diagnose(),
       context: () => this.#context(),
