@@ -14,7 +14,7 @@ import { answerHttp, sendJson } from './http-api.ts'
 import { OPENAI_PATH, openOpenAI, refuseOpenAI, selectOpenAISubprotocol } from './openai-handshake.ts'
 import { DEFAULT_PACE, DEFAULT_TIMEOUTS, type EmulatorOptions } from './options.ts'
 import { defaultReply } from './reply.ts'
-import { type Services, transcriberOf } from './services.ts'
+import { type Services, transcriptsOf } from './services.ts'
 import { FliteVoice } from './voice.ts'
 
 /** What happens on an emulator as a whole. */
@@ -251,7 +251,7 @@ function servicesOf(options: EmulatorOptions, now: () => number): Services {
     calls: options.calls ?? null,
     agents: options.agents ?? {},
     now,
-    transcriber: transcriberOf(options),
+    transcripts: transcriptsOf(options),
   }
 }
 

@@ -2,17 +2,17 @@ import { type AudioFormat, decodeAudio } from './audio-format.ts'
 import { audioTokens, textTokens } from './openai-conversation.ts'
 import { pause, words } from './pacer.ts'
 import type { JsonObject } from './schema.ts'
-import type { Services, Transcribe, Transcript } from './services.ts'
+import type { Services, Transcript, Transcripts } from './services.ts'
 
 /** Tells OpenAI's clients what their users said, a little later than the turn. */
 export class Transcriber {
-  readonly #transcribe: Transcribe
+  readonly #transcripts: Transcripts
   readonly #delayMs: number
   readonly #send: (type: string, fields: JsonObject) => void
   readonly #abort = new AbortController()
 
   constructor(services: Services, send: (type: string, fields: JsonObject) => void) {
-    this.#transcribe = services.transcriber()
+    this.#transcripts = services.transcripts()
     this.#delayMs = services.pace.transcriptMs
     this.#send = send
   }
@@ -20,7 +20,7 @@ export class Transcriber {
   /** Turns committed sound into text. */
   listen(bytes: Uint8Array, { format, ms }: { format: AudioFormat; ms: number }): Transcript {
     const pcm = decodeAudio(bytes, format.encoding)
-    return this.#transcribe({ pcm, sampleRate: format.sampleRate, ms })
+    return this.#transcripts.of({ pcm, sampleRate: format.sampleRate, ms })
   }
 
   /** Sends the transcript of an item when it is ready, a word at a time. */
