@@ -7,7 +7,7 @@ import { Emitter } from './emitter.ts'
 import { isObject } from './schema.ts'
 
 /** Which provider's protocol a connection speaks. */
-export type Protocol = 'openai-realtime' | 'deepgram-agent'
+export type Protocol = 'openai-realtime' | 'deepgram-agent' | 'deepgram-listen' | 'deepgram-flux'
 
 /** One text message as it passed. */
 export interface LoggedMessage {
