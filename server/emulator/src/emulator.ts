@@ -183,9 +183,12 @@ export class Emulator extends Emitter<EmulatorEvents> {
 
   #receive(connection: EmulatorConnection, bytes: Uint8Array, binary: boolean): void {
     const session = this.#sessions.get(connection)
-    if (!session || !connection.open || !connection.interceptor.pass('received')) return
-    if (binary) session.onBinary(bytes)
-    else session.onText(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString())
+    if (!session) return
+    connection.interceptor.incoming(() => {
+      if (!connection.open) return
+      if (binary) session.onBinary(bytes)
+      else session.onText(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString())
+    })
   }
 
   #forgetOld(): void {
