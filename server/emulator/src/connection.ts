@@ -7,7 +7,7 @@ import { Emitter } from './emitter.ts'
 import { isObject } from './schema.ts'
 
 /** Which provider's protocol a connection speaks. */
-export type Protocol = 'openai-realtime' | 'deepgram-agent'
+export type Protocol = 'openai-realtime' | 'deepgram-agent' | 'deepgram-listen' | 'deepgram-flux'
 
 /** One text message as it passed. */
 export interface LoggedMessage {
@@ -57,10 +57,22 @@ interface ConnectionEvents {
   close: Closed
 }
 
-/** What happens to a message on its way, so that faults can be put in; see `faults.ts`. */
+/** One message on its way to the client. */
+export interface Outgoing {
+  /** Text or bytes, as they go out. */
+  readonly data: string | Uint8Array
+  /** What the text says, where it is known. */
+  readonly message?: unknown
+}
+
+/** What stands between a session and its client, so that faults can be put in; see `faults.ts`. */
 export interface Interceptor {
-  /** Says whether the message goes on. */
-  pass(direction: 'received' | 'sent'): boolean
+  /** Delivers a message to the client, now or later, or loses it. Returns whether it is not lost. */
+  outgoing(message: Outgoing): boolean
+  /** Hands a message of the client on by calling `deliver`, now or later, or never. */
+  incoming(deliver: () => void): void
+  /** Closes by calling `close`, now or later. */
+  closing(close: () => void): void
 }
 
 /** One client's connection: what it asked for at the handshake, and everything that passed since. */
@@ -83,7 +95,14 @@ export class EmulatorConnection extends Emitter<ConnectionEvents> {
   /** Everything the agent said, oldest first. */
   readonly spoken: SpokenItem[] = []
   closed: Closed | null = null
-  interceptor: Interceptor = { pass: () => true }
+  interceptor: Interceptor = {
+    outgoing: (message) => {
+      this.deliver(message)
+      return true
+    },
+    incoming: (deliver) => deliver(),
+    closing: (close) => close(),
+  }
   readonly #socket: WebSocket
   #closedByEmulator = false
 
@@ -119,18 +138,22 @@ export class EmulatorConnection extends Emitter<ConnectionEvents> {
 
   /** Sends a message as JSON text and notes it. */
   send(message: { readonly type: string } & Record<string, unknown>): void {
-    if (!this.open || !this.interceptor.pass('sent') || !this.open) return
-    this.#socket.send(JSON.stringify(message))
-    const entry = logged(message)
-    this.sent.push(entry)
-    this.emit('sent', entry)
+    if (this.open) this.interceptor.outgoing({ data: JSON.stringify(message), message })
   }
 
-  /** Sends bytes as one binary message; returns whether they went out. */
+  /** Sends bytes as one binary message; returns whether they go out. */
   sendBinary(bytes: Uint8Array): boolean {
-    if (!this.open || !this.interceptor.pass('sent') || !this.open) return false
-    this.#socket.send(bytes)
-    return true
+    return this.open && this.interceptor.outgoing({ data: bytes })
+  }
+
+  /** Writes a message to the socket, past every fault, and notes it where it is text. */
+  deliver({ data, message }: Outgoing): void {
+    if (!this.open) return
+    this.#socket.send(data)
+    if (typeof data !== 'string') return
+    const entry = logged(message ?? parseJson(data) ?? data)
+    this.sent.push(entry)
+    this.emit('sent', entry)
   }
 
   /** Starts the log of one utterance of the agent. */
@@ -174,8 +197,10 @@ export class EmulatorConnection extends Emitter<ConnectionEvents> {
 
   /** Closes with a code and a reason of at most 123 bytes. */
   close(code: number, reason: string): void {
-    this.#closedByEmulator = true
-    this.#socket.close(code, reason)
+    this.interceptor.closing(() => {
+      this.#closedByEmulator = true
+      this.#socket.close(code, reason)
+    })
   }
 
   /** Breaks the line: no closing handshake. */
@@ -187,6 +212,11 @@ export class EmulatorConnection extends Emitter<ConnectionEvents> {
   /** Stops reading; what the client sends piles up on its side. */
   pause(): void {
     this.#socket.pause()
+  }
+
+  /** Reads on after `pause`. */
+  resume(): void {
+    this.#socket.resume()
   }
 
   #when(

@@ -2,10 +2,14 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { offeredSubprotocols } from './connection.ts'
 import type { Credentials } from './credentials.ts'
-import { authorizationOf, type Refusal } from './handshake.ts'
+import { QueryError } from './deepgram-query.ts'
+import { authorizationOf, type Refusal, urlOf } from './handshake.ts'
 
 /** The path of the Voice Agent API. */
 export const DEEPGRAM_AGENT_PATH = '/v1/agent/converse'
+/** The paths of speech-to-text: Nova and its elders, and Flux. */
+export const DEEPGRAM_LISTEN_PATH = '/v1/listen'
+export const DEEPGRAM_FLUX_PATH = '/v2/listen'
 
 /** What a request shows: a key under `token`, a JWT under `bearer`. */
 function credentialOf(request: IncomingMessage): { scheme: string; value: string } | null {
@@ -38,6 +42,32 @@ export function unauthorized(): Refusal {
     status: 401,
     headers: { 'dg-error': 'Invalid credentials.', 'dg-request-id': requestId },
     body: { err_code: 'INVALID_AUTH', err_msg: 'Invalid credentials.', request_id: requestId },
+  }
+}
+
+/** What stops the upgrade of a stream: its credentials, then its query, which `read` throws a `QueryError` for. */
+export function refuseDeepgramStream(
+  request: IncomingMessage,
+  { credentials, read }: { credentials: Credentials; read: (query: URLSearchParams) => unknown },
+): Refusal | null {
+  const refusal = refuseDeepgram(request, credentials)
+  if (refusal) return refusal
+  try {
+    read(urlOf(request).searchParams)
+    return null
+  } catch (error) {
+    if (error instanceof QueryError) return badQuery(error.message)
+    throw error
+  }
+}
+
+function badQuery(message: string): Refusal {
+  const requestId = randomUUID()
+  return {
+    status: 400,
+    // A header holds printable ASCII only, whatever a query may hold.
+    headers: { 'dg-error': message.replaceAll(/[^ -~]/g, '?'), 'dg-request-id': requestId },
+    body: { err_code: 'INVALID_QUERY_PARAMETER', err_msg: message, request_id: requestId },
   }
 }
 

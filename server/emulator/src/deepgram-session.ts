@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { bytesPerSample, decodeAudio } from './audio-format.ts'
 import type { EmulatorConnection } from './connection.ts'
+import { DeepgramInput } from './deepgram-input.ts'
 import { agentSettings, clientMessage, sayIssue, settings as settingsSchema } from './deepgram-schema.ts'
 import {
   type AgentConfig,
@@ -11,10 +11,10 @@ import {
   UnsupportedSettings,
 } from './deepgram-settings.ts'
 import { DeepgramTurn, type TurnRequest } from './deepgram-turn.ts'
+import type { UserSpeech } from './options.ts'
 import type { Utterance } from './reply.ts'
 import { isObject, type JsonObject } from './schema.ts'
-import type { Services, Transcribe } from './services.ts'
-import { SpeechDetector } from './vad.ts'
+import type { Services, Transcripts } from './services.ts'
 
 /** An error that ends the session, as every error of Deepgram does. */
 class FatalError extends Error {
@@ -30,23 +30,17 @@ class FatalError extends Error {
 
 /** Beyond this many characters a managed prompt is too long. */
 const MAX_PROMPT = 25_000
-/** How much of the user's sound before speech began is handed to the transcriber. */
-const PADDING_MS = 300
 
 /** One session of the Deepgram Voice Agent API, from `Welcome` to the close. */
 export class DeepgramSession {
   readonly #connection: EmulatorConnection
   readonly #services: Services
-  readonly #transcribe: Transcribe
+  readonly #transcripts: Transcripts
   readonly #timers: NodeJS.Timeout[] = []
   readonly #history: Utterance[] = []
   #silence: NodeJS.Timeout | undefined
   #config: AgentConfig | null = null
-  #detector: SpeechDetector | null = null
-  #carry: Uint8Array = new Uint8Array(0)
-  /** The sound of the utterance under way, or what just went before the next one. */
-  #heard: Int16Array[] = []
-  #speechStart = 0
+  #input: DeepgramInput | null = null
   #turn: DeepgramTurn | null = null
   #queue: string[] = []
   readonly #issuedCalls = new Set<string>()
@@ -56,7 +50,7 @@ export class DeepgramSession {
   constructor(connection: EmulatorConnection, services: Services) {
     this.#connection = connection
     this.#services = services
-    this.#transcribe = services.transcriber()
+    this.#transcripts = services.transcripts()
     const { deepgramSessionMs, deepgramWarningMs } = services.timeouts
     this.#timers.push(
       setTimeout(
@@ -174,7 +168,7 @@ export class DeepgramSession {
     const wrong = settingsSchema(message, '')
     if (wrong) throw new FatalError('INVALID_SETTINGS', sayIssue(wrong))
     this.#config = this.#readSettings(message)
-    this.#detector = new SpeechDetector({ sampleRate: this.#config.input.sampleRate })
+    this.#input = new DeepgramInput(this.#config.input)
     this.#history.push(...this.#config.context)
     this.#send('SettingsApplied', {})
     this.#checkPrompt()
@@ -214,7 +208,7 @@ export class DeepgramSession {
 
   #hear(bytes: Uint8Array): void {
     const config = this.#config
-    if (!config || !this.#detector) {
+    if (!config || !this.#input) {
       throw new FatalError('NON_SETTINGS_MESSAGE_BEFORE_SETTINGS', 'Audio was received before Settings')
     }
     if (bytes.length === 0) {
@@ -223,52 +217,29 @@ export class DeepgramSession {
     }
     this.#watchSilence()
     this.#connection.noteAudio(bytes, config.input)
-    const pcm = this.#wholeSamples(bytes, config)
-    this.#heard.push(pcm)
-    for (const event of this.#detector.push(pcm)) {
-      if (event.type === 'start') this.#userStarted(event.at)
-      else this.#userStopped(event.at)
-    }
-    if (!this.#detector.speaking) this.#trimHeard(config)
-  }
-
-  #wholeSamples(bytes: Uint8Array, { input }: AgentConfig): Int16Array {
-    const joined = this.#carry.length > 0 ? Buffer.concat([this.#carry, bytes]) : bytes
-    const whole = joined.length - (joined.length % bytesPerSample(input))
-    this.#carry = joined.slice(whole)
-    return decodeAudio(joined.subarray(0, whole), input.encoding)
-  }
-
-  #trimHeard({ input }: AgentConfig): void {
-    const keep = (PADDING_MS * input.sampleRate) / 1000
-    let length = this.#heard.reduce((sum, part) => sum + part.length, 0)
-    while (this.#heard.length > 1 && length - this.#heard[0]!.length >= keep) {
-      length -= this.#heard.shift()!.length
+    for (const event of this.#input.push(bytes)) {
+      if (event.type === 'start') this.#userStarted()
+      else if (event.type === 'stop') this.#userStopped(this.#input.takeSpeech(event.at))
     }
   }
 
-  #userStarted(at: number): void {
-    this.#speechStart = at
+  #userStarted(): void {
     this.#send('UserStartedSpeaking', {})
     this.#interrupt()
   }
 
-  #userStopped(at: number): void {
-    const { sampleRate } = this.#config!.input
-    const ms = Math.round(((at - this.#speechStart) / sampleRate) * 1000)
-    const pcm = join(this.#heard)
-    this.#heard = []
-    const { text, transcribed } = this.#transcribe({ pcm, sampleRate, ms })
+  #userStopped(speech: UserSpeech): void {
+    const { text, transcribed } = this.#transcripts.of(speech)
     // Utterances are answered in their order, however long each takes to be understood.
     this.#pending = this.#pending.then(async () => {
       const content = await text.catch(() => '')
-      if (this.#connection.open) this.#userSaid(content, { speechMs: ms, transcribed })
+      if (this.#connection.open) this.#userSaid(content, { speechMs: speech.ms, transcribed })
     })
   }
 
   #userSaid(text: string, how: { speechMs: number | null; transcribed: boolean }): void {
     this.#tell('user', text)
-    if (this.#detector?.speaking) return
+    if (this.#input?.speaking) return
     this.#interrupt()
     this.#begin({ type: 'answer', text, ...how })
   }
@@ -278,13 +249,11 @@ export class DeepgramSession {
       this.#warn('FORCE_END_TURN_UNSUPPORTED', 'Only Flux can be told that a turn is over')
       return
     }
-    if (!this.#detector?.speaking) return
-    this.#detector.reset()
-    this.#userStopped(this.#speechStart + this.#heard.reduce((sum, part) => sum + part.length, 0))
+    if (this.#input?.speaking) this.#userStopped(this.#input.takeSpeech())
   }
 
   #injectUser(content: string): void {
-    if (this.#detector?.speaking) {
+    if (this.#input?.speaking) {
       this.#refuse('the user is speaking')
       return
     }
@@ -292,11 +261,7 @@ export class DeepgramSession {
   }
 
   #injectAgent(text: string, behavior: string): void {
-    const busy = this.#detector?.speaking
-      ? 'the user is speaking'
-      : this.#turn
-        ? 'the agent is speaking'
-        : null
+    const busy = this.#input?.speaking ? 'the user is speaking' : this.#turn ? 'the agent is speaking' : null
     if (behavior === 'interrupt') this.#interrupt()
     else if (busy && behavior === 'queue') return void this.#queue.push(text)
     else if (busy) {
@@ -375,14 +340,4 @@ export class DeepgramSession {
   #send(type: string, fields: JsonObject): void {
     this.#connection.send({ type, ...fields })
   }
-}
-
-function join(parts: readonly Int16Array[]): Int16Array {
-  const whole = new Int16Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
 }

@@ -3,18 +3,16 @@ import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
-import { EmulatorConnection, type LoggedMessage, type Protocol } from './connection.ts'
+import { EmulatorConnection, type LoggedMessage } from './connection.ts'
 import { Credentials } from './credentials.ts'
-import { DEEPGRAM_AGENT_PATH, refuseDeepgram, selectDeepgramSubprotocol } from './deepgram-handshake.ts'
-import { DeepgramSession } from './deepgram-session.ts'
 import { Emitter } from './emitter.ts'
 import { type Fault, FaultPlan } from './faults.ts'
 import { type Refusal, urlOf } from './handshake.ts'
 import { answerHttp, sendJson } from './http-api.ts'
-import { OPENAI_PATH, openOpenAI, refuseOpenAI, selectOpenAISubprotocol } from './openai-handshake.ts'
 import { DEFAULT_PACE, DEFAULT_TIMEOUTS, type EmulatorOptions } from './options.ts'
 import { defaultReply } from './reply.ts'
-import { type Services, transcriberOf } from './services.ts'
+import { type Route, routeOf, type Session } from './routes.ts'
+import { type Services, transcriptsOf } from './services.ts'
 import { FliteVoice } from './voice.ts'
 
 /** What happens on an emulator as a whole. */
@@ -29,16 +27,9 @@ export interface EmulatorEvents {
   close: EmulatorConnection
 }
 
-/** What both providers' sessions have in common. */
-interface Session {
-  onText(text: string): void
-  onBinary(bytes: Uint8Array): void
-  onClose(): void
-  goAway(): void
-}
-
 /** Room for 15 MiB of sound as base64, and for what is too big to be told so rather than cut off. */
 const MAX_MESSAGE_BYTES = 32 * 1024 * 1024
+const NOT_FOUND: Refusal = { status: 404, body: { error: 'not found' } }
 /** How long clients have to answer a close before the line is cut. */
 const CLOSE_MS = 250
 
@@ -128,10 +119,7 @@ export class Emulator extends Emitter<EmulatorEvents> {
       // Sound hardly shrinks, and the providers' own clients do not ask for compression.
       perMessageDeflate: false,
       maxPayload: MAX_MESSAGE_BYTES,
-      handleProtocols: (offered, request) =>
-        protocolOf(urlOf(request).pathname) === 'openai-realtime'
-          ? selectOpenAISubprotocol(offered)
-          : selectDeepgramSubprotocol(offered),
+      handleProtocols: (offered, request) => routeOf(urlOf(request).pathname)?.select(offered) ?? false,
     })
   }
 
@@ -144,12 +132,13 @@ export class Emulator extends Emitter<EmulatorEvents> {
       this.#leave(socket, path)
       return
     }
-    const refusal = fault ? refusalOf(fault) : this.#refusalOf(request, path)
-    if (refusal) {
-      this.#refuse(socket, { ...refusal, path })
+    const route = routeOf(path)
+    const refusal = fault ? refusalOf(fault) : route ? route.refuse(request, this.#services) : NOT_FOUND
+    if (refusal || !route) {
+      this.#refuse(socket, { ...(refusal ?? NOT_FOUND), path })
       return
     }
-    this.#sockets.handleUpgrade(request, socket, head, (ws) => this.#open(ws, request, protocolOf(path)!))
+    this.#sockets.handleUpgrade(request, socket, head, (ws) => this.#open(ws, request, route))
   }
 
   /** Keeps a handshake waiting until its client or the emulator gives up. */
@@ -159,17 +148,6 @@ export class Emulator extends Emitter<EmulatorEvents> {
     // Only a socket that is read from notices that its other end is gone.
     socket.on('end', () => socket.destroy()).resume()
     this.emit('refused', { path, status: 0 })
-  }
-
-  #refusalOf(request: IncomingMessage, path: string): Refusal | null {
-    switch (protocolOf(path)) {
-      case 'openai-realtime':
-        return refuseOpenAI(request, this.#services)
-      case 'deepgram-agent':
-        return refuseDeepgram(request, this.#services.credentials)
-      case null:
-        return { status: 404, body: { error: 'not found' } }
-    }
   }
 
   #refuse(socket: Duplex, { status, headers = {}, body, path }: Refusal & { path: string }): void {
@@ -185,7 +163,7 @@ export class Emulator extends Emitter<EmulatorEvents> {
     this.emit('refused', { path, status })
   }
 
-  #open(ws: WebSocket, request: IncomingMessage, protocol: Protocol): void {
+  #open(ws: WebSocket, request: IncomingMessage, { protocol, open }: Route): void {
     const connection = new EmulatorConnection(ws, request, { protocol, keepAudioMs: this.#keepAudioMs })
     this.connections.push(connection)
     this.#forgetOld()
@@ -193,10 +171,7 @@ export class Emulator extends Emitter<EmulatorEvents> {
     connection.on('received', (message) => this.emit('message', { connection, message }))
     // Whoever waits for the connection hears of it before its first message goes out.
     this.emit('connection', connection)
-    const session =
-      protocol === 'openai-realtime'
-        ? openOpenAI(connection, request, this.#services)
-        : new DeepgramSession(connection, this.#services)
+    const session = open(connection, request, this.#services)
     if (session) this.#sessions.set(connection, session)
     ws.on('message', (data, binary) => this.#receive(connection, toBytes(data), binary))
     connection.on('close', () => {
@@ -208,9 +183,12 @@ export class Emulator extends Emitter<EmulatorEvents> {
 
   #receive(connection: EmulatorConnection, bytes: Uint8Array, binary: boolean): void {
     const session = this.#sessions.get(connection)
-    if (!session || !connection.open || !connection.interceptor.pass('received')) return
-    if (binary) session.onBinary(bytes)
-    else session.onText(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString())
+    if (!session) return
+    connection.interceptor.incoming(() => {
+      if (!connection.open) return
+      if (binary) session.onBinary(bytes)
+      else session.onText(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString())
+    })
   }
 
   #forgetOld(): void {
@@ -251,13 +229,8 @@ function servicesOf(options: EmulatorOptions, now: () => number): Services {
     calls: options.calls ?? null,
     agents: options.agents ?? {},
     now,
-    transcriber: transcriberOf(options),
+    transcripts: transcriptsOf(options),
   }
-}
-
-function protocolOf(path: string): Protocol | null {
-  if (path === OPENAI_PATH) return 'openai-realtime'
-  return path === DEEPGRAM_AGENT_PATH ? 'deepgram-agent' : null
 }
 
 function refusalOf({ status, headers, body }: Extract<Fault, { type: 'refuse' }>): Refusal {

@@ -1,4 +1,5 @@
-import type { EmulatorConnection, Interceptor } from './connection.ts'
+import type { EmulatorConnection } from './connection.ts'
+import { FaultInterceptor } from './fault-interceptor.ts'
 
 /** When a fault strikes an open connection: after so many text or binary messages, counted from 1. */
 export interface FaultTrigger {
@@ -33,15 +34,35 @@ export type Fault = FaultScope &
     | (FaultTrigger & { readonly type: 'close'; readonly code: number; readonly reason?: string })
     /** The TCP connection is destroyed. */
     | (FaultTrigger & { readonly type: 'drop' })
-    /** Nothing is sent or read any more, and the line stays open. */
-    | (FaultTrigger & { readonly type: 'stall' })
+    | (FaultTrigger & {
+        /** Nothing is sent or read any more, and the line stays open. */
+        readonly type: 'stall'
+        /**
+         * Milliseconds after which it goes on: what was held back is then sent and read in order, a close too.
+         * Default: never, and what would have been sent is lost.
+         */
+        readonly forMs?: number
+      })
     /** The next `count` messages to the client are lost. */
     | (FaultTrigger & { readonly type: 'swallow'; readonly count: number })
+    | (FaultTrigger & {
+        /** The client is sent a message that no session wrote. */
+        readonly type: 'send'
+        /** A string goes out as text, valid JSON or not; bytes go out as binary. */
+        readonly data: string | Uint8Array
+      })
+    /** The next message to the client is sent up to its first `bytes` bytes, text or binary. */
+    | (FaultTrigger & { readonly type: 'truncate'; readonly bytes: number })
+    /** The next `count` messages to the client are sent twice. */
+    | (FaultTrigger & { readonly type: 'duplicate'; readonly count: number })
+    /** The next `count` messages to the client wait for each other, or for the close, and are sent last one first. */
+    | (FaultTrigger & { readonly type: 'reorder'; readonly count: number })
   )
 
 /** A fault of the handshake. */
 export type HandshakeFault = Extract<Fault, { type: 'refuse' | 'never-answer' }>
-type ConnectionFault = Exclude<Fault, HandshakeFault>
+/** A fault of an open connection. */
+export type ConnectionFault = Exclude<Fault, HandshakeFault>
 
 /** The faults that are armed, in the order in which they were added. */
 export class FaultPlan {
@@ -88,59 +109,4 @@ export class FaultPlan {
 
 function isHandshakeFault(fault: Fault): boolean {
   return fault.type === 'refuse' || fault.type === 'never-answer'
-}
-
-/** Counts what passes on one connection and strikes when a fault is due. */
-class FaultInterceptor implements Interceptor {
-  readonly #connection: EmulatorConnection
-  readonly #counts = { received: 0, sent: 0 }
-  #waiting: readonly ConnectionFault[]
-  #stalled = false
-  #swallow = 0
-
-  constructor(connection: EmulatorConnection, faults: readonly ConnectionFault[]) {
-    this.#connection = connection
-    this.#waiting = faults
-    queueMicrotask(() => this.#strike())
-  }
-
-  pass(direction: 'received' | 'sent'): boolean {
-    if (this.#stalled) return false
-    if (direction === 'sent' && this.#swallow > 0) {
-      this.#swallow--
-      return false
-    }
-    this.#counts[direction]++
-    // The message that completes the count still passes: the fault strikes behind it.
-    queueMicrotask(() => this.#strike())
-    return true
-  }
-
-  #strike(): void {
-    const due = this.#waiting.filter((fault) => this.#isDue(fault))
-    this.#waiting = this.#waiting.filter((fault) => !due.includes(fault))
-    for (const fault of due) this.#bring(fault)
-  }
-
-  #isDue({ afterReceived = 0, afterSent = 0 }: FaultTrigger): boolean {
-    return this.#counts.received >= afterReceived && this.#counts.sent >= afterSent
-  }
-
-  #bring(fault: ConnectionFault): void {
-    switch (fault.type) {
-      case 'close':
-        this.#connection.close(fault.code, fault.reason ?? '')
-        break
-      case 'drop':
-        this.#connection.terminate()
-        break
-      case 'stall':
-        this.#stalled = true
-        this.#connection.pause()
-        break
-      case 'swallow':
-        this.#swallow = fault.count
-        break
-    }
-  }
 }

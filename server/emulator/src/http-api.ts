@@ -7,6 +7,7 @@ import { defaultConfig, mergeConfig, shownConfig } from './openai-config.ts'
 import { newId } from './openai-conversation.ts'
 import { errorOfIssue, OpenAIError } from './openai-error.ts'
 import { clientSecretRequest } from './openai-schema.ts'
+import { routeOf } from './routes.ts'
 import { isObject, type JsonObject } from './schema.ts'
 import type { Services } from './services.ts'
 
@@ -29,13 +30,13 @@ export async function answerHttp(
       return sendJson(response, { status: 200, body: { models: MODELS } })
     case 'GET /health':
       return sendJson(response, { status: 200, body: { status: 'ok' } })
-    case 'GET /v1/realtime':
-    case 'GET /v1/agent/converse':
-      return sendJson(response, {
-        status: 426,
-        headers: { upgrade: 'websocket' },
-        body: { error: 'upgrade required' },
-      })
+  }
+  if (request.method === 'GET' && routeOf(pathname)) {
+    return sendJson(response, {
+      status: 426,
+      headers: { upgrade: 'websocket' },
+      body: { error: 'upgrade required' },
+    })
   }
   if (request.method === 'GET' && pathname.startsWith('/emulator/connections')) {
     return answerLogs(pathname, response, connections)

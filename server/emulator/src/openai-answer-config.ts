@@ -9,6 +9,8 @@ export interface AnswerConfig {
   readonly maxTokens: number | 'inf'
   readonly tools: readonly JsonObject[]
   readonly toolChoice: unknown
+  /** Whether it may call several tools. */
+  readonly parallel: boolean
   readonly instructions: string
 }
 
@@ -24,6 +26,7 @@ export function answerConfig(session: SessionConfig, params: JsonObject): Answer
     maxTokens: (params['max_output_tokens'] ?? session.max_output_tokens) as number | 'inf',
     tools: (params['tools'] ?? session.tools) as JsonObject[],
     toolChoice: params['tool_choice'] ?? session.tool_choice,
+    parallel: (params['parallel_tool_calls'] ?? session.parallel_tool_calls) !== false,
     instructions: String(params['instructions'] ?? session.instructions),
   }
 }

@@ -3,6 +3,7 @@ import type { EmulatorConnection, SpokenItem } from './connection.ts'
 import { type AnswerConfig, answerConfig } from './openai-answer-config.ts'
 import { audioFormatOf, functionTools, type SessionConfig } from './openai-config.ts'
 import { audioTokens, type Item, newId, type OpenAIConversation, textTokens } from './openai-conversation.ts'
+import { allowedCalls } from './openai-tool-choice.ts'
 import { type TokenCount, usageOf } from './openai-usage.ts'
 import type { Pace } from './options.ts'
 import { Pacer, pause, sentences, words } from './pacer.ts'
@@ -66,7 +67,7 @@ export class Answer {
   readonly #abort = new AbortController()
   readonly #output: Item[] = []
   readonly #inputTokens: TokenCount
-  readonly #outputTokens = { text: 0, audio: 0 }
+  readonly #outputTokens = { text: 0, audio: 0, image: 0 }
   #open: OpenItem | null = null
   #spoken: SpokenItem | null = null
   #finished = false
@@ -137,7 +138,10 @@ export class Answer {
     const latest = text || (input.findLast(({ role }) => role === 'user')?.text ?? '')
     const reply = await this.#context.respond(latest, this.#replyContext(input))
     const { text: answer = '', calls = [] } = typeof reply === 'string' ? { text: reply } : reply
-    return { text: answer, calls: this.#config.toolChoice === 'none' ? [] : calls }
+    const { tools, toolChoice: choice, parallel } = this.#config
+    const allowed = allowedCalls(calls, { rules: { tools, choice, parallel }, text: latest })
+    // An answer that had to call speaks when it knows what the tool says.
+    return { text: calls.length === 0 && allowed.length > 0 ? '' : answer, calls: allowed }
   }
 
   #replyContext(input: readonly Utterance[]): ReplyContext {

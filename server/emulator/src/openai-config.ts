@@ -51,6 +51,8 @@ export interface SessionConfig extends JsonObject {
   readonly instructions: string
   readonly tools: readonly JsonObject[]
   readonly tool_choice: unknown
+  readonly parallel_tool_calls: boolean
+  readonly include: readonly string[] | null
   readonly max_output_tokens: number | 'inf'
   readonly audio: { readonly input: InputConfig; readonly output: OutputConfig }
 }

@@ -94,7 +94,9 @@ export class OpenAIConversation {
     const { item, audio } = entry
     if (!audio || !Array.isArray(item['content'])) return item
     const base64 = Buffer.from(audio.bytes).toString('base64')
-    const content = item['content'].map((part, i) => (i === 0 ? { ...part, audio: base64 } : part))
+    const content = item['content'].map((part) =>
+      String(part.type).endsWith('_audio') ? { ...part, audio: base64 } : part,
+    )
     return { ...item, content }
   }
 
@@ -140,10 +142,15 @@ export class OpenAIConversation {
   }
 
   /** Tokens of everything said so far, by kind, as the next answer would be charged for. */
-  tokens(): { text: number; audio: number } {
-    const total = { text: 0, audio: 0 }
+  tokens(): { text: number; audio: number; image: number } {
+    const total = { text: 0, audio: 0, image: 0 }
     for (const { item, audio } of this.#entries) {
-      total.text += textTokens(JSON.stringify(item['content'] ?? item['output'] ?? item['arguments'] ?? ''))
+      const content = item['content'] ?? item['output'] ?? item['arguments'] ?? ''
+      const parts = Array.isArray(content) ? content.filter(isObject) : []
+      const images = parts.filter(({ type }) => type === 'input_image')
+      total.image += images.length * IMAGE_TOKENS
+      const words = parts.length > 0 ? parts.filter((part) => !images.includes(part)) : content
+      total.text += textTokens(JSON.stringify(words))
       if (audio)
         total.audio += audioTokens(durationMs(audio.bytes.length, audio.format), item['role'] === 'user')
     }
@@ -168,6 +175,9 @@ export class OpenAIConversation {
     throw new OpenAIError('item_create_invalid_previous_item_id', message, 'previous_item_id')
   }
 }
+
+/** What an image costs; the provider's figure depends on its size. */
+const IMAGE_TOKENS = 400
 
 /** About four characters make a token. */
 export function textTokens(text: string): number {

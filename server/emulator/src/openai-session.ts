@@ -40,7 +40,7 @@ export class OpenAISession {
   #speechItemId: string | null = null
   #speechStart = 0
   #turn = 0
-  #cachedTokens = { text: 0, audio: 0 }
+  #cachedTokens = { text: 0, audio: 0, image: 0 }
   #idle: NodeJS.Timeout | undefined
 
   /** @param initial What an ephemeral secret was minted with; `undefined` for nothing. */
@@ -236,7 +236,9 @@ export class OpenAISession {
     this.#insert(item, { audio: { bytes, format: this.#input.format } })
     const { text, transcribed } = this.#transcriber.listen(bytes, { format: this.#input.format, ms })
     const model = this.#config.audio.input.transcription?.model
-    if (this.#config.audio.input.transcription) this.#transcriber.tell(itemId, { text, model, ms })
+    if (this.#config.audio.input.transcription) {
+      this.#transcriber.tell(itemId, { text, model, ms, logprobs: (this.#config.include ?? []).length > 0 })
+    }
     void text.then(
       (transcript) => this.#noteTranscript(itemId, transcript),
       // A failed transcript is told by its own event; the item stays without words.

@@ -2,17 +2,27 @@ import { type AudioFormat, decodeAudio } from './audio-format.ts'
 import { audioTokens, textTokens } from './openai-conversation.ts'
 import { pause, words } from './pacer.ts'
 import type { JsonObject } from './schema.ts'
-import type { Services, Transcribe, Transcript } from './services.ts'
+import type { Services, Transcript, Transcripts } from './services.ts'
+
+/** A transcript to be told. */
+interface Told {
+  readonly text: Promise<string>
+  readonly model: string | undefined
+  /** Milliseconds of sound. */
+  readonly ms: number
+  /** Whether the session asked how sure every word is. */
+  readonly logprobs: boolean
+}
 
 /** Tells OpenAI's clients what their users said, a little later than the turn. */
 export class Transcriber {
-  readonly #transcribe: Transcribe
+  readonly #transcripts: Transcripts
   readonly #delayMs: number
   readonly #send: (type: string, fields: JsonObject) => void
   readonly #abort = new AbortController()
 
   constructor(services: Services, send: (type: string, fields: JsonObject) => void) {
-    this.#transcribe = services.transcriber()
+    this.#transcripts = services.transcripts()
     this.#delayMs = services.pace.transcriptMs
     this.#send = send
   }
@@ -20,11 +30,11 @@ export class Transcriber {
   /** Turns committed sound into text. */
   listen(bytes: Uint8Array, { format, ms }: { format: AudioFormat; ms: number }): Transcript {
     const pcm = decodeAudio(bytes, format.encoding)
-    return this.#transcribe({ pcm, sampleRate: format.sampleRate, ms })
+    return this.#transcripts.of({ pcm, sampleRate: format.sampleRate, ms })
   }
 
   /** Sends the transcript of an item when it is ready, a word at a time. */
-  tell(itemId: string, said: { text: Promise<string>; model: string | undefined; ms: number }): void {
+  tell(itemId: string, said: Told): void {
     void this.#tell(itemId, said)
   }
 
@@ -33,18 +43,17 @@ export class Transcriber {
     this.#abort.abort()
   }
 
-  async #tell(
-    itemId: string,
-    { text, model, ms }: { text: Promise<string>; model: string | undefined; ms: number },
-  ): Promise<void> {
+  async #tell(itemId: string, { text, model, ms, logprobs }: Told): Promise<void> {
     const place = { item_id: itemId, content_index: 0 }
     const event = 'conversation.item.input_audio_transcription'
     try {
       const transcript = await text
       if (!(await pause(this.#delayMs, this.#abort.signal))) return
-      for (const delta of words(transcript)) this.#send(`${event}.delta`, { ...place, delta })
+      const all = words(transcript)
+      const sure = (some: string[]) => (logprobs ? { logprobs: some.map(logprobOf) } : {})
+      for (const delta of all) this.#send(`${event}.delta`, { ...place, delta, ...sure([delta]) })
       const usage = usageOf(transcript, { model, ms })
-      this.#send(`${event}.completed`, { ...place, transcript, usage })
+      this.#send(`${event}.completed`, { ...place, transcript, usage, ...sure(all) })
     } catch {
       // The message of a failing transcriber is the test's own affair and may hold anything.
       const error = { type: 'server_error', code: 'audio_unintelligible', message: 'Transcription failed.' }
@@ -52,6 +61,11 @@ export class Transcriber {
         this.#send(`${event}.failed`, { ...place, error: { ...error, param: null } })
     }
   }
+}
+
+/** A word as a token that nobody doubts. */
+function logprobOf(token: string): JsonObject {
+  return { token, logprob: 0, bytes: [...Buffer.from(token)] }
 }
 
 /** `whisper-1` is charged by the second, the others by the token. */

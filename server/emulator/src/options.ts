@@ -35,9 +35,13 @@ export interface Pace {
 export interface Timeouts {
   /** The longest session of OpenAI. Default 3,600,000. */
   readonly openaiSessionMs: number
-  /** Deepgram's patience without sound or `KeepAlive`. Default 12,000. */
+  /** The patience of Deepgram's agent without sound or `KeepAlive`. Default 12,000. */
   readonly deepgramSilenceMs: number
-  /** The longest session of Deepgram. Default 7,200,000. */
+  /** The patience of Deepgram's `/v1/listen` without sound or `KeepAlive`. Default 10,000. */
+  readonly listenSilenceMs: number
+  /** The patience of Flux without sound. Default 10,000. */
+  readonly fluxSilenceMs: number
+  /** The longest session of Deepgram's agent. Default 7,200,000. */
   readonly deepgramSessionMs: number
   /** When Deepgram warns of it. Default 6,900,000. */
   readonly deepgramWarningMs: number
@@ -89,6 +93,8 @@ export const DEFAULT_PACE: Pace = {
 export const DEFAULT_TIMEOUTS: Timeouts = {
   openaiSessionMs: 3_600_000,
   deepgramSilenceMs: 12_000,
+  listenSilenceMs: 10_000,
+  fluxSilenceMs: 10_000,
   deepgramSessionMs: 7_200_000,
   deepgramWarningMs: 6_900_000,
 }

@@ -13,8 +13,8 @@ export interface Services {
   readonly calls: readonly string[] | null
   readonly agents: NonNullable<EmulatorOptions['agents']>
   readonly now: () => number
-  /** Makes the transcriber of one connection. */
-  readonly transcriber: () => Transcribe
+  /** Makes the transcripts of one connection. */
+  readonly transcripts: () => Transcripts
 }
 
 /** What was said, and whether it is the words themselves or only a description. */
@@ -23,21 +23,47 @@ export interface Transcript {
   readonly transcribed: boolean
 }
 
-/** Turns the utterances of one connection into text. */
-export type Transcribe = (speech: UserSpeech) => Transcript
+/** Turns the utterances of one connection into text, one after the other. */
+export interface Transcripts {
+  /** The text of the next utterance where it is known before it is over, as words of a script are; else `null`. */
+  readonly upcoming: string | null
+  /** The text of an utterance that is over. */
+  of(speech: UserSpeech): Transcript
+}
 
-/** The transcriber that the options ask for. */
-export function transcriberOf({ transcribe, transcripts = [] }: EmulatorOptions): () => Transcribe {
-  if (transcribe) {
-    return () => (speech) => ({ text: Promise.resolve().then(() => transcribe(speech)), transcribed: true })
+/** The transcripts that the options ask for. */
+export function transcriptsOf({ transcribe, transcripts = [] }: EmulatorOptions): () => Transcripts {
+  return transcribe ? () => new TranscribedSpeech(transcribe) : () => new Script(transcripts)
+}
+
+class TranscribedSpeech implements Transcripts {
+  readonly upcoming = null
+  readonly #transcribe: NonNullable<EmulatorOptions['transcribe']>
+
+  constructor(transcribe: NonNullable<EmulatorOptions['transcribe']>) {
+    this.#transcribe = transcribe
   }
-  return () => {
-    const left = [...transcripts]
-    return ({ ms }) => {
-      const text = left.shift()
-      // Nobody here understands speech, so the truth is all there is to tell.
-      const length = `(${(ms / 1000).toFixed(1)} seconds of speech)`
-      return { text: Promise.resolve(text ?? length), transcribed: text !== undefined }
-    }
+
+  of(speech: UserSpeech): Transcript {
+    return { text: Promise.resolve().then(() => this.#transcribe(speech)), transcribed: true }
+  }
+}
+
+class Script implements Transcripts {
+  readonly #left: string[]
+
+  constructor(transcripts: readonly string[]) {
+    this.#left = [...transcripts]
+  }
+
+  get upcoming(): string | null {
+    return this.#left[0] ?? null
+  }
+
+  of({ ms }: UserSpeech): Transcript {
+    const text = this.#left.shift()
+    // Nobody here understands speech, so the truth is all there is to tell.
+    const length = `(${(ms / 1000).toFixed(1)} seconds of speech)`
+    return { text: Promise.resolve(text ?? length), transcribed: text !== undefined }
   }
 }

@@ -11,7 +11,7 @@ export interface SpeechDetectorOptions {
   readonly sampleRate: number
   /** 0…1: the level that counts as speech rises with it from −60 to −20 dBFS. Default 0.5. */
   readonly threshold?: number
-  /** Silence after which speech is over, in milliseconds. Default 500. */
+  /** Silence after which speech is over, in milliseconds; `Infinity` where `reset` ends it. Default 500. */
   readonly silenceMs?: number
 }
 
@@ -52,6 +52,11 @@ export class SpeechDetector {
   /** Whether the last sample seen belongs to speech. */
   get speaking(): boolean {
     return this.#speaking
+  }
+
+  /** Milliseconds since speech was last heard, while the detector still waits for more of it; else 0. */
+  get silentMs(): number {
+    return this.#speaking ? ((this.#position - this.#lastLoudAt) / this.#sampleRate) * 1000 : 0
   }
 
   /** Changes the thresholds; what was heard so far keeps counting. */
@@ -104,8 +109,7 @@ export class SpeechDetector {
 
   #sustain(loud: boolean): SpeechEvent | null {
     if (loud) this.#lastLoudAt = this.#position
-    const silentMs = ((this.#position - this.#lastLoudAt) / this.#sampleRate) * 1000
-    if (silentMs < this.#silenceMs) return null
+    if (this.silentMs < this.#silenceMs) return null
     this.reset()
     return { type: 'stop', at: this.#lastLoudAt, noticedAt: this.#position }
   }
