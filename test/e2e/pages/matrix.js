@@ -1,5 +1,6 @@
-import { DeepgramAgent, DeepgramFlux, DeepgramListen, OpenAIRealtime, VoiceSession } from '/dist/voicewire.js'
+import * as voicewire from '/dist/voicewire.js'
 
+const { DeepgramAgent, DeepgramFlux, DeepgramListen, OpenAIRealtime, VoiceSession } = voicewire
 const PROVIDERS = { openai: OpenAIRealtime, agent: DeepgramAgent, listen: DeepgramListen, flux: DeepgramFlux }
 
 /** All that a session takes from the browser, to see that it gives everything back. */
@@ -42,10 +43,13 @@ mediaDevices.getUserMedia = async (constraints) => {
   return stream
 }
 globalThis.setTimeout = (callback, ...rest) => {
-  const timer = setTimeout((...given) => {
-    taken.timers.delete(timer)
-    callback(...given)
-  }, ...rest)
+  const timer = setTimeout(
+    (...given) => {
+      taken.timers.delete(timer)
+      callback(...given)
+    },
+    ...rest,
+  )
   taken.timers.add(timer)
   return timer
 }

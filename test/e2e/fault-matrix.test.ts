@@ -1,0 +1,384 @@
+/**
+ * Every misfortune of the emulator, at every moment of a conversation, for every provider: over real sockets, with a
+ * real microphone. Each case says how it ends and what is told, and that nothing is left behind.
+ */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Browser, chromium, type Page } from 'playwright'
+import { FaultInterceptor } from '../../server/emulator/src/fault-interceptor.ts'
+import {
+  createEmulator,
+  type Emulator,
+  type EmulatorConnection,
+  type Fault,
+  FliteVoice,
+} from '../../server/emulator/src/index.ts'
+import { chromiumOptions } from '../support/chromium.mjs'
+import { type Stack, startStack } from '../support/stack.ts'
+
+type ProviderName = 'openai' | 'agent' | 'listen' | 'flux'
+
+/** When it strikes: before the agent is ready, while nobody speaks, or in the midst of an answer. */
+type Moment = 'handshake' | 'listening' | 'speaking'
+
+/** What is left of a conversation: a new line, the same one, or none, for the reason that is told once. */
+type Outcome = 'new line' | 'same line' | { readonly ends: string }
+
+interface Status {
+  readonly state: string
+  readonly agentState: string
+  readonly states: readonly string[]
+  readonly errors: readonly string[]
+  readonly warnings: readonly string[]
+  readonly transcript: readonly { readonly id: string; readonly role: string; readonly text: string }[]
+}
+
+const PATHS: Readonly<Record<ProviderName, string>> = {
+  openai: '/v1/realtime',
+  agent: '/v1/agent/converse',
+  listen: '/v1/listen',
+  flux: '/v2/listen',
+}
+
+/** Providers that answer, and so can be cut off in the midst of it. */
+const SPEAKS: ReadonlySet<ProviderName> = new Set(['openai', 'agent'])
+
+const STORY =
+  'Once upon a time there was a voice that went out into the world, over hills and rivers, and it did not come back for a long, long while.'
+
+const HUGE = JSON.stringify({ type: 'something.new', padding: 'x'.repeat(10 * 1024 * 1024) })
+
+/** By close code: what a first connection is refused with, and what becomes of one that was ready. */
+const CLOSES: readonly (readonly [code: number, handshake: string, open: Outcome])[] = [
+  [1000, 'connection-closed', { ends: 'connection-closed' }],
+  [1001, 'connection-lost', 'new line'],
+  [1002, 'connection-closed', { ends: 'connection-closed' }],
+  [1003, 'connection-closed', { ends: 'connection-closed' }],
+  [1007, 'connection-closed', { ends: 'connection-closed' }],
+  [1008, 'unauthorized', { ends: 'unauthorized' }],
+  [1009, 'connection-closed', { ends: 'connection-closed' }],
+  [1011, 'connection-lost', 'new line'],
+  [1012, 'connection-lost', 'new line'],
+  [1013, 'connection-lost', 'new line'],
+  [1014, 'connection-lost', 'new line'],
+  [3000, 'unauthorized', { ends: 'unauthorized' }],
+  [4000, 'connection-closed', { ends: 'connection-closed' }],
+  [4401, 'unauthorized', { ends: 'unauthorized' }],
+  [4403, 'forbidden', { ends: 'forbidden' }],
+  [4429, 'rate-limited', { ends: 'rate-limited' }],
+]
+
+interface Case {
+  readonly name: string
+  readonly fault: Fault
+  /** Of a first connection; null where the fault has no meaning there. */
+  readonly handshake: Outcome | null
+  readonly open: Outcome
+}
+
+const CASES: readonly Case[] = [
+  ...CLOSES.map(
+    ([code, handshake, open]): Case => ({
+      name: `close ${code}`,
+      fault: { type: 'close', code, reason: 'as the test has it' },
+      handshake: { ends: handshake },
+      open,
+    }),
+  ),
+  {
+    name: 'drop without close',
+    fault: { type: 'drop' },
+    handshake: { ends: 'connection-lost' },
+    open: 'new line',
+  },
+  {
+    name: 'half-open line',
+    fault: { type: 'stall' },
+    handshake: { ends: 'ready-timeout' },
+    open: 'new line',
+  },
+  { name: 'stall of 2 s', fault: { type: 'stall', forMs: 2000 }, handshake: null, open: 'same line' },
+  { name: 'invalid JSON', fault: { type: 'send', data: 'hello' }, handshake: 'same line', open: 'same line' },
+  {
+    name: 'JSON that is no object',
+    fault: { type: 'send', data: '[1,null]' },
+    handshake: 'same line',
+    open: 'same line',
+  },
+  { name: 'truncated message', fault: { type: 'truncate', bytes: 9 }, handshake: null, open: 'same line' },
+  {
+    name: 'unknown type',
+    fault: { type: 'send', data: '{"type":"something.new"}' },
+    handshake: 'same line',
+    open: 'same line',
+  },
+  {
+    name: 'message of 10 MB',
+    fault: { type: 'send', data: HUGE },
+    handshake: 'same line',
+    open: 'same line',
+  },
+  { name: 'wrong order', fault: { type: 'reorder', count: 4 }, handshake: null, open: 'same line' },
+  { name: 'duplicates', fault: { type: 'duplicate', count: 6 }, handshake: 'same line', open: 'same line' },
+]
+
+let browser: Browser
+let stack: Stack
+const voice = new FliteVoice()
+/** Pages that a case left as it found them: what a session leaves behind would show in the next one. */
+const idlePages: Page[] = []
+
+before(async () => {
+  browser = await chromium.launch(chromiumOptions())
+  stack = await startStack()
+})
+after(async () => {
+  await browser.close()
+  await stack.close()
+  await voice.close()
+})
+
+/** One page and one provider of its own, with a token that it takes. */
+async function setUp(provider: ProviderName, { now = Date.now, expiresIn = 600 } = {}) {
+  const emulator = await createEmulator({
+    port: 0,
+    speech: voice,
+    now,
+    apiKeys: { openai: ['sk-for-minting-only'], deepgram: ['for-minting-only'] },
+    respond: () => STORY,
+    pace: { thinkMs: 0, transcriptMs: 0 },
+  })
+  const page = idlePages.pop() ?? (await openPage())
+  const config = {
+    provider,
+    url: `${emulator.webSocketUrl}${PATHS[provider]}`,
+    tokens: [await mint(emulator, provider, expiresIn)],
+  }
+  return {
+    emulator,
+    page,
+    config,
+    async tearDown() {
+      await page.evaluate('matrix.stop()')
+      // A socket says that it is closed when the other end has answered.
+      for (const until = Date.now() + 3000; Date.now() < until; await delay(20)) {
+        const left = await page.evaluate('matrix.leaks()')
+        if (Object.keys(left as object).length === 0) break
+      }
+      assert.deepEqual(await page.evaluate('matrix.leaks()'), {}, 'something was not given back')
+      assert.equal((await status(page)).state, 'closed')
+      idlePages.push(page)
+      const open = emulator.connections.filter(({ closed }) => closed === null)
+      await Promise.all(open.map((connection) => connection.once('close')))
+      await emulator.close()
+    },
+  }
+}
+
+async function openPage(): Promise<Page> {
+  const page = await browser.newPage()
+  await page.goto(`${stack.url}/matrix.html`)
+  await page.waitForSelector('html[data-ready]', { state: 'attached', timeout: 8000 })
+  return page
+}
+
+async function mint(emulator: Emulator, provider: ProviderName, seconds: number): Promise<string> {
+  const openai = provider === 'openai'
+  const response = await fetch(
+    `${emulator.url}${openai ? '/v1/realtime/client_secrets' : '/v1/auth/grant'}`,
+    {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        authorization: openai ? 'Bearer sk-for-minting-only' : 'Token for-minting-only',
+      },
+      body: JSON.stringify(
+        openai ? { expires_after: { anchor: 'created_at', seconds } } : { ttl_seconds: seconds },
+      ),
+    },
+  )
+  const answer = (await response.json()) as { value: string; access_token: string }
+  return openai ? answer.value : answer.access_token
+}
+
+function status(page: Page): Promise<Status> {
+  return page.evaluate('matrix.status()')
+}
+
+function start(page: Page, config: object): Promise<string | null> {
+  return page.evaluate((given) => {
+    const { matrix } = globalThis as unknown as { matrix: { start(config: object): Promise<string | null> } }
+    return matrix.start(given)
+  }, config)
+}
+
+async function until(page: Page, condition: (status: Status) => boolean, what: string): Promise<Status> {
+  for (const end = Date.now() + 15_000; ; await delay(20)) {
+    const now = await status(page)
+    if (condition(now)) return now
+    if (Date.now() > end) assert.fail(`${what} did not come: ${JSON.stringify(now)}`)
+  }
+}
+
+function nextConnection(emulator: Emulator): Promise<EmulatorConnection> {
+  return emulator.once('connection') as Promise<EmulatorConnection>
+}
+
+/** Proves that the conversation goes on over this connection: it is answered, or heard. */
+async function goesOn(page: Page, provider: ProviderName, connection: EmulatorConnection): Promise<Status> {
+  const heard = connection.once('audio')
+  if (!SPEAKS.has(provider)) {
+    await heard
+    return status(page)
+  }
+  const spoken = connection.spoken.length
+  await page.evaluate("matrix.sendText('And then?')")
+  await until(page, () => connection.spoken.length > spoken, 'an answer')
+  return until(page, ({ agentState }) => agentState === 'speaking', 'the sound of an answer')
+}
+
+async function reach(page: Page, moment: Moment): Promise<void> {
+  if (moment !== 'speaking') return
+  await page.evaluate("matrix.sendText('Tell me a story')")
+  await until(page, ({ agentState }) => agentState === 'speaking', 'an answer')
+}
+
+for (const provider of Object.keys(PATHS) as ProviderName[]) {
+  const moments: readonly Moment[] = SPEAKS.has(provider) ? ['listening', 'speaking'] : ['listening']
+
+  describe(`faults of ${provider}`, { concurrency: 3 }, () => {
+    for (const { name, fault, handshake, open } of CASES) {
+      if (
+        handshake !== null &&
+        !(provider === 'listen' && typeof handshake === 'object' && fault.type === 'stall')
+      ) {
+        test(`${name} at the handshake`, { timeout: 40_000 }, async () => {
+          const { emulator, page, config, tearDown } = await setUp(provider)
+          emulator.addFault({ ...fault, times: 1 })
+          const connecting = nextConnection(emulator)
+          const refused = await start(page, config)
+          if (typeof handshake === 'object') {
+            assert.equal(refused, handshake.ends)
+            const { states, errors } = await status(page)
+            assert.deepEqual([states, errors], [['connecting', 'closing', 'closed'], []])
+          } else {
+            assert.equal(refused, null)
+            const { errors } = await goesOn(page, provider, await connecting)
+            assert.deepEqual(errors, [])
+            assert.equal(emulator.connections.length, 1)
+          }
+          await tearDown()
+        })
+      }
+
+      for (const moment of moments) {
+        test(`${name} while ${moment}`, { timeout: 40_000 }, async () => {
+          const { emulator, page, config, tearDown } = await setUp(provider)
+          const connecting = nextConnection(emulator)
+          assert.equal(await start(page, config), null)
+          const first = await connecting
+          await reach(page, moment)
+          const second = open === 'new line' ? nextConnection(emulator) : Promise.resolve(first)
+          first.interceptor = new FaultInterceptor(first, [fault as never])
+          if (typeof open === 'object') {
+            const { errors } = await until(page, ({ state }) => state === 'closed', 'the end')
+            assert.deepEqual(errors, [open.ends])
+          } else {
+            // A line that is dead is noticed when somebody is asked something.
+            if (fault.type === 'stall' && SPEAKS.has(provider)) {
+              await page.evaluate("matrix.sendText('Are you there?')")
+            }
+            const connection = await second
+            await until(page, ({ state }) => state === 'open', 'a line')
+            const { errors, states, transcript } = await goesOn(page, provider, connection)
+            assert.deepEqual(errors, [])
+            const lost = open === 'new line' ? ['reconnecting', 'open'] : []
+            assert.deepEqual(states, ['connecting', 'open', ...lost])
+            assert.equal(new Set(transcript.map(({ id }) => id)).size, transcript.length)
+          }
+          await tearDown()
+        })
+      }
+    }
+
+    for (const code of [401, 403, 404, 429, 500]) {
+      test(`upgrade refused with ${code}`, { timeout: 40_000 }, async () => {
+        const { emulator, page, config, tearDown } = await setUp(provider)
+        emulator.addFault({ type: 'refuse', status: code, times: 1 })
+        assert.equal(await start(page, config), 'connection-failed')
+        const connecting = nextConnection(emulator)
+        assert.equal(await start(page, config), null)
+        const first = await connecting
+        emulator.addFault({ type: 'refuse', status: code, times: 2 })
+        const again = nextConnection(emulator)
+        first.terminate()
+        const { errors } = await goesOn(
+          page,
+          provider,
+          await again.then(async (connection) => {
+            await until(page, ({ state }) => state === 'open', 'a line')
+            return connection
+          }),
+        )
+        assert.deepEqual(errors, [])
+        await tearDown()
+      })
+    }
+
+    test('upgrade that is never answered', { timeout: 40_000 }, async () => {
+      const { emulator, page, config, tearDown } = await setUp(provider)
+      emulator.addFault({ type: 'never-answer', times: 1 })
+      assert.equal(await start(page, config), 'connection-failed')
+      await tearDown()
+    })
+
+    test('upgrades refused until the attempts are used up', { timeout: 40_000 }, async () => {
+      const { emulator, page, config, tearDown } = await setUp(provider)
+      const connecting = nextConnection(emulator)
+      assert.equal(await start(page, config), null)
+      emulator.addFault({ type: 'refuse', status: 503 })
+      ;(await connecting).terminate()
+      const { errors } = await until(page, ({ state }) => state === 'closed', 'the end')
+      assert.deepEqual(errors, ['connection-failed'])
+      await tearDown()
+    })
+
+    test('token that expires in the midst of a conversation', { timeout: 40_000 }, async () => {
+      let ahead = 0
+      const now = () => Date.now() + ahead
+      const { emulator, page, config, tearDown } = await setUp(provider, { now, expiresIn: 60 })
+      const [old] = config.tokens
+      ahead = 30_000
+      const fresh = await mint(emulator, provider, 60)
+      const connecting = nextConnection(emulator)
+      assert.equal(await start(page, { ...config, tokens: [old, old, fresh] }), null)
+      const first = await connecting
+      ahead = 61_000
+      const refused = emulator.once('refused')
+      const again = nextConnection(emulator)
+      first.terminate()
+      await refused
+      const connection = await again
+      await until(page, ({ state }) => state === 'open', 'a line')
+      assert.deepEqual((await goesOn(page, provider, connection)).errors, [])
+      await tearDown()
+    })
+
+    for (const stopAt of ['at once', 'prompt', 'microphone', 'token', 'dialled', 'opened', 'first message']) {
+      // The first message of speech to text comes when somebody has spoken.
+      if (stopAt === 'first message' && provider === 'listen') continue
+      test(`stop() at: ${stopAt}`, { timeout: 40_000 }, async () => {
+        const { page, config, tearDown } = await setUp(provider)
+        const result = await start(page, { ...config, stopAt })
+        assert.ok(
+          result === 'AbortError' || (result === null && ['opened', 'first message'].includes(stopAt)),
+          `${result}`,
+        )
+        const { errors } = await until(page, ({ state }) => state === 'closed', 'the end')
+        assert.deepEqual(errors, [])
+        await tearDown()
+      })
+    }
+  })
+}
