@@ -148,8 +148,9 @@ export class ToolRunner {
   /** Ends a call before its handler does. */
   #abort(call: Call | undefined, outcome: Outcome): void {
     if (!call) return
-    this.#end(call, outcome)
+    // Before anyone is told, so that a listener that throws keeps no handler running.
     call.abort.abort()
+    this.#end(call, outcome)
   }
 
   /** The first end of a call counts; what comes later is dropped. */
