@@ -34,7 +34,7 @@ export interface StandardSchema<Input = unknown, Output = Input> {
 /** A validator, the JSON Schema of an object, or nothing for a tool without input. */
 export type ToolParameters = StandardSchema | JsonObject | undefined
 
-/** What a handler gets: the validator's output; with a JSON Schema alone, an object whose fields nobody checked. */
+/** What a handler gets: the validator's output; with a JSON Schema alone, an object that has what is `required`. */
 export type ToolInput<P extends ToolParameters> = P extends StandardSchema
   ? NonNullable<P['~standard']['types']>['output']
   : P extends JsonObject
@@ -106,7 +106,7 @@ export interface ToolCallEvent {
   readonly callId: string
   readonly name: string
   readonly status: 'running' | 'done' | 'failed' | 'cancelled' | 'declined'
-  /** As validated; as the model wrote it where it is not valid. */
+  /** As validated; as the model wrote it where it is not valid, null where that is no JSON object. */
   readonly input?: unknown
   /** What the model is told; absent for `running` and `cancelled`. */
   readonly output?: string

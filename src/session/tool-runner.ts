@@ -132,7 +132,7 @@ export class ToolRunner {
     }
     if (approve) {
       clearTimeout(call.timer)
-      const approved = await approve({ ...context, input: call.input as JsonObject })
+      const approved = await approve({ ...context, input: call.input })
       signal.throwIfAborted()
       if (approved !== true) return { status: 'declined', output: 'The user declined' }
       wait()

@@ -230,6 +230,17 @@ describe('ToolRunner', () => {
     expect(statuses()).to.deep.equal(['running', 'failed'])
   })
 
+  it('run() does not abort what is done, however long ago', async () => {
+    let signal: AbortSignal | undefined
+    const handler: Handler = (_, context) => {
+      signal = context.signal
+      return 'done'
+    }
+    expect(await outputOf(handler, { timeoutMs: 2 })).to.equal('done')
+    await aMoment(5)
+    expect(signal?.aborted).to.equal(false)
+  })
+
   it('run() answers for a validator that takes too long', async () => {
     const parameters = { '~standard': { version: 1, vendor: 'acme', validate: () => never } }
     const more = { parameters, jsonSchema: { type: 'object' }, timeoutMs: 2 }
@@ -335,8 +346,9 @@ describe('ToolRunner', () => {
 
   it('cancel() by a listener that hears of the call keeps the handler from running', async () => {
     const statuses: string[] = []
+    let ran = false
     const runner = new ToolRunner({
-      tools: [tool(() => expect.fail('It must not run'))],
+      tools: [tool(() => (ran = true))],
       onresult: () => expect.fail('It must not be answered'),
       ontoolcall: ({ status }) => {
         statuses.push(status)
@@ -346,7 +358,27 @@ describe('ToolRunner', () => {
     })
     runner.run({ callId: 'c1', name: 'tool', arguments: '' })
     await aMoment(1)
-    expect(statuses).to.deep.equal(['running', 'cancelled'])
+    expect([statuses, ran]).to.deep.equal([['running', 'cancelled'], false])
+  })
+
+  it('cancelAll() aborts a handler though a listener throws', () => {
+    let signal: AbortSignal | undefined
+    const runner = new ToolRunner({
+      tools: [
+        tool((_, context) => {
+          signal = context.signal
+          return never
+        }),
+      ],
+      onresult: () => expect.fail('It must not be answered'),
+      ontoolcall: ({ status }) => {
+        if (status === 'cancelled') throw new Error('A listener of the page')
+      },
+      onwarning: ({ message }) => expect.fail(message),
+    })
+    runner.run({ callId: 'c1', name: 'tool', arguments: '' })
+    expect(() => runner.cancelAll()).to.throw('A listener of the page')
+    expect(signal?.aborted).to.equal(true)
   })
 
   it('cancelAll() aborts every call once', async () => {
