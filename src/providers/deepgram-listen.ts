@@ -44,6 +44,7 @@ export interface DeepgramListenOptions extends DeepgramSpeechToTextOptions {
   utteranceEndMs?: number | false
   /** Whether the start of speech is told; default true. */
   vadEvents?: boolean
+  /** Whether there is punctuation; `smartFormat` has it anyway. */
   punctuate?: boolean
   /** Whether numbers, dates and the like are written as one reads them; default true. */
   smartFormat?: boolean
@@ -53,11 +54,13 @@ export interface DeepgramListenOptions extends DeepgramSpeechToTextOptions {
   dictation?: boolean
   /** Whether “uh” and “um” are written. */
   fillerWords?: boolean
+  /** Whether names, places, numbers and the like are told as a detail. */
   detectEntities?: boolean
   /** What is left out of the text, such as `pci`, `numbers` or `ssn`. */
   redact?: readonly string[]
   /** Each `find:replacement`. */
   replace?: readonly string[]
+  /** Phrases to look for; where they are is in the raw messages. */
   search?: readonly string[]
   /** For models before Nova-3, which takes `keyterms`: each a word, or `word:intensity`. */
   keywords?: readonly string[]
@@ -67,7 +70,7 @@ export interface DeepgramListenOptions extends DeepgramSpeechToTextOptions {
   channels?: number
   /** Whether each channel is heard by itself. */
   multichannel?: boolean
-  /** Where Deepgram sends the results instead. */
+  /** An address that Deepgram sends the results to, instead of here. */
   callback?: string
   callbackMethod?: 'POST' | 'GET' | 'PUT' | 'DELETE'
 }
@@ -267,10 +270,13 @@ export class DeepgramListen implements Provider {
     channel.text = text
     channel.words = words
     const languages = stringsField(best, 'languages')
-    if (languages.length > 0)
+    if (languages.length > 0) {
       yield { type: 'detail', detail: { name: 'languages', channel: index, languages } }
+    }
     const entities = objectsField(event, 'entities').map((entity) => entityOf(entity, before))
-    if (entities.length > 0) yield { type: 'detail', detail: { name: 'entities', channel: index, entities } }
+    if (entities.length > 0) {
+      yield { type: 'detail', detail: { name: 'entities', channel: index, entities } }
+    }
     if (ends) yield* this.#end(channel)
   }
 

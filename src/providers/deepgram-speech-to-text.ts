@@ -16,6 +16,7 @@ export interface DeepgramSpeechToTextOptions {
   keyterms?: readonly string[]
   /** Whether numbers are written in digits. */
   numerals?: boolean
+  /** Whether swear words are masked. */
   profanityFilter?: boolean
   /** Labels of the request in Deepgram's usage reports. */
   tags?: readonly string[]
