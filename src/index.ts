@@ -26,6 +26,22 @@ export type {
   Word,
 } from './events.ts'
 export { DeepgramAgent, type DeepgramAgentOptions } from './providers/deepgram-agent.ts'
+export type { DeepgramRegion } from './providers/deepgram-auth.ts'
+export {
+  DeepgramFlux,
+  type DeepgramFluxCommand,
+  type DeepgramFluxDetail,
+  type DeepgramFluxOptions,
+  type DeepgramFluxThresholds,
+  type DeepgramFluxUpdate,
+} from './providers/deepgram-flux.ts'
+export {
+  type DeepgramEntity,
+  DeepgramListen,
+  type DeepgramListenDetail,
+  type DeepgramListenOptions,
+} from './providers/deepgram-listen.ts'
+export type { DeepgramQueryValue, DeepgramSpeechToTextOptions } from './providers/deepgram-speech-to-text.ts'
 export { OpenAIRealtime, type OpenAIRealtimeOptions } from './providers/openai-realtime.ts'
 export type {
   AnsweredCall,

@@ -44,7 +44,8 @@ test('package: voicewire/audio works without a browser', async () => {
 
 test('package: the names that users import are there', async () => {
   const core = await load('voicewire')
-  for (const name of ['VoiceSession', 'TokenClient', 'VoiceError', 'OpenAIRealtime', 'DeepgramAgent']) {
+  const names = ['VoiceSession', 'TokenClient', 'VoiceError', 'OpenAIRealtime', 'DeepgramAgent']
+  for (const name of [...names, 'DeepgramListen', 'DeepgramFlux']) {
     assert.equal(typeof core[name], 'function', name)
   }
 })
