@@ -19,7 +19,18 @@ export type {
   VoiceWarning,
 } from './events.ts'
 export { DeepgramAgent, type DeepgramAgentOptions } from './providers/deepgram-agent.ts'
-export { OpenAIRealtime, type OpenAIRealtimeOptions } from './providers/openai-realtime.ts'
+export type { OpenAILogprob, OpenAIRealtimeDetail } from './providers/openai-detail.ts'
+export type {
+  OpenAIMcpServer,
+  OpenAIRealtimeCommand,
+  OpenAIRealtimeOptions,
+  OpenAIRealtimeUpdate,
+  OpenAISemanticVad,
+  OpenAIServerVad,
+  OpenAITranscription,
+  OpenAIVoice,
+} from './providers/openai-options.ts'
+export { OpenAIRealtime } from './providers/openai-realtime.ts'
 export type {
   AnsweredCall,
   Capabilities,

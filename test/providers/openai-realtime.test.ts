@@ -75,6 +75,7 @@ describe('OpenAIRealtime', () => {
       ])
       expect(types(decode(provider, { type: 'session.updated', event_id: 'e', session: {} }))).to.deep.equal([
         'ready',
+        'expiring',
       ])
       expect(decode(provider, { type: 'session.updated', event_id: 'e', session: {} })).to.deep.equal([])
     })
@@ -83,11 +84,11 @@ describe('OpenAIRealtime', () => {
       const provider = new OpenAIRealtime({ greeting: 'Hello!' })
       void [...provider.open(FRESH)]
       const first = decode(provider, { type: 'session.updated', event_id: 'e', session: {} })
-      expect(types(first)).to.deep.equal(['ready', 'reply'])
+      expect(types(first)).to.deep.equal(['ready', 'expiring', 'reply'])
       expect(JSON.stringify(replies(first))).to.contain('Hello!')
       void [...provider.open({ history: [{ role: 'assistant', text: 'Hello!' }], resumed: true })]
       const second = decode(provider, { type: 'session.updated', event_id: 'e', session: {} })
-      expect(types(second)).to.deep.equal(['reply', 'ready'])
+      expect(types(second)).to.deep.equal(['reply', 'ready', 'expiring'])
       expect(replies(second)).to.deep.equal([
         {
           type: 'conversation.item.create',
@@ -196,7 +197,7 @@ describe('OpenAIRealtime', () => {
       }
       const added = { type: 'conversation.item.added', event_id: 'e', previous_item_id: 'a0', item }
       expect(decode(ready(), added)).to.deep.equal([
-        { type: 'transcript', id: 'u1', role: 'user', text: '', final: false, afterId: 'a0' },
+        { type: 'transcript', id: 'u1', role: 'user', final: false, afterId: 'a0' },
       ])
     })
 
@@ -224,7 +225,9 @@ describe('OpenAIRealtime', () => {
       expect([...provider.encode({ type: 'text', text: 'Two' })]).to.have.length(1)
       decode(provider, created('r1'))
       expect([...provider.encode({ type: 'text', text: 'Three' })]).to.have.length(1)
-      expect(replies(decode(provider, done('r1')))).to.deep.equal([{ type: 'response.create' }])
+      expect(replies(decode(provider, done('r1')))).to.deep.equal([
+        { type: 'response.create', event_id: 'create_2' },
+      ])
       decode(provider, created('r2'))
       expect(replies(decode(provider, done('r2')))).to.deep.equal([])
     })
@@ -235,7 +238,9 @@ describe('OpenAIRealtime', () => {
       const error = { code: 'conversation_already_has_active_response', message: 'Busy' }
       expect(decode(provider, { type: 'error', event_id: 'e', error })).to.deep.equal([])
       decode(provider, created('r1'))
-      expect(replies(decode(provider, done('r1')))).to.deep.equal([{ type: 'response.create' }])
+      expect(replies(decode(provider, done('r1')))).to.deep.equal([
+        { type: 'response.create', event_id: 'create_2' },
+      ])
     })
 
     it('truncates what was not heard, and never what was heard to the end', () => {
