@@ -1,12 +1,12 @@
 import { type AudioFormat, bytesPerSample } from '../audio/audio-format.ts'
 import { encodeBase64 } from '../util/base64.ts'
 import { type JsonObject, objectField, parseObject, stringField } from '../util/json.ts'
-import { OpenAIAnswers } from './openai-answers.ts'
 import { detail, isDetail, type OpenAIRealtimeDetail } from './openai-detail.ts'
 import { audio, replies, unreadable, warning } from './openai-events.ts'
 import { createItem, imageItem, replayedItems, textItem } from './openai-items.ts'
 import type { OpenAIRealtimeCommand, OpenAIRealtimeOptions } from './openai-options.ts'
 import { isBenign, openAIError } from './openai-realtime-errors.ts'
+import { OpenAIResponses } from './openai-responses.ts'
 import { audioFormat, checkOptions } from './openai-session-config.ts'
 import { OpenAISettings } from './openai-settings.ts'
 import { transcript } from './openai-transcript.ts'
@@ -46,7 +46,7 @@ export class OpenAIRealtime implements Provider {
   #ready = false
   /** Sound that was sent and is no turn yet. */
   #bytesWaiting = 0
-  #answers = new OpenAIAnswers()
+  #responses = new OpenAIResponses()
 
   /**
    * @throws {RangeError} If a number is outside its range.
@@ -98,7 +98,7 @@ export class OpenAIRealtime implements Provider {
     this.#ready = false
     this.#bytesWaiting = 0
     this.#settings.open(context)
-    this.#answers = new OpenAIAnswers()
+    this.#responses = new OpenAIResponses()
     return []
   }
 
@@ -110,7 +110,7 @@ export class OpenAIRealtime implements Provider {
     }
     const type = stringField(event, 'type')
     const responseId = stringField(event, 'response_id')
-    const { responses } = this.#answers
+    const responses = this.#responses
     if (isDetail(type) || responses.isAside(responseId)) {
       if (type === 'input_audio_buffer.committed' && this.#settings.detectsTurns) this.#bytesWaiting = 0
       yield detail(event)
@@ -121,7 +121,7 @@ export class OpenAIRealtime implements Provider {
     yield* transcript(event, { cut, transcribed: this.#settings.transcribed })
     switch (type) {
       case 'session.created':
-        yield { type: 'reply', data: this.#settings.whole() }
+        yield { type: 'reply', data: this.#settings.create() }
         break
       case 'session.updated':
         yield* this.#updated(objectField(event, 'session'))
@@ -147,7 +147,7 @@ export class OpenAIRealtime implements Provider {
         yield* usage('transcription', event)
         break
       case 'response.created':
-        yield* this.#answers.created(event)
+        yield* responses.created(event)
         break
       case 'response.output_audio.delta':
         if (!cut) yield audio(itemId, stringField(event, 'delta'))
@@ -156,17 +156,17 @@ export class OpenAIRealtime implements Provider {
         yield { type: 'audio-end', itemId }
         break
       case 'response.output_item.done':
-        if (!cut) yield* this.#answers.itemDone(event)
+        yield* responses.item(event)
         break
       case 'response.done':
-        yield* this.#answers.done(event)
+        yield* responses.done(event)
         break
     }
   }
 
   *encode(command: Command | OpenAIRealtimeCommand): Iterable<string> {
     if (!this.capabilities.text && /^(text|image|say|tool-result)$/.test(command.type)) return
-    const { responses } = this.#answers
+    const responses = this.#responses
     switch (command.type) {
       case 'text':
         yield createItem(textItem({ role: 'user', text: command.text }))
@@ -183,10 +183,10 @@ export class OpenAIRealtime implements Provider {
         yield* this.#endTurn()
         break
       case 'tool-result':
-        yield* this.#answers.answer(command)
+        yield* responses.output(command)
         break
       case 'update':
-        yield this.#settings.change(command)
+        yield this.#settings.update(command)
         break
       case 'interrupt':
         yield* this.#interrupt(command)
@@ -225,7 +225,7 @@ export class OpenAIRealtime implements Provider {
   }
 
   *#updated(session: JsonObject): Iterable<Event> {
-    const id = this.#settings.accepted(session)
+    const id = this.#settings.updated(session)
     if (id !== undefined) yield { type: 'updated', id }
     if (this.#ready) return
     this.#ready = true
@@ -237,20 +237,20 @@ export class OpenAIRealtime implements Provider {
     yield { type: 'ready' }
     // The server tells by the clock on its wall when it ends, which may differ from ours, but the rule is known.
     if (!this.#options.callId) yield { type: 'expiring', inMs: LIFETIME_MS }
-    if (greeting && !resumed) yield* replies(this.#answers.responses.create(verbatim(greeting)))
+    if (greeting && !resumed) yield* replies(this.#responses.create(verbatim(greeting)))
   }
 
   *#failed(error: JsonObject): Iterable<Event> {
     const code = stringField(error, 'code')
     const eventId = stringField(error, 'event_id')
     const fromRelay = relayError(code, stringField(error, 'message'))
-    const id = this.#settings.refused(eventId)
-    const { responses } = this.#answers
+    const id = this.#settings.failed(eventId)
+    const responses = this.#responses
     if (fromRelay) {
       yield fromRelay
     } else if (id !== undefined) {
       yield { type: 'update-rejected', id, error: openAIError(error, { duringSetup: false }).error }
-    } else if (!responses.refused(code, eventId)) {
+    } else if (!responses.failed(code, eventId)) {
       yield isBenign(code) ? warning(error) : openAIError(error, { duringSetup: !this.#ready })
       yield* replies(responses.next())
     }
@@ -262,7 +262,7 @@ export class OpenAIRealtime implements Provider {
     // An answer to a turn that was none would be to nothing.
     if (this.#bytesWaiting < bytes) return
     yield this.#input('commit')
-    if (this.capabilities.text) yield* this.#answers.responses.create()
+    if (this.capabilities.text) yield* this.#responses.create()
   }
 
   #input(action: 'clear' | 'commit'): string {
@@ -271,7 +271,7 @@ export class OpenAIRealtime implements Provider {
   }
 
   *#interrupt({ bySpeech, items }: Extract<Command, { type: 'interrupt' }>): Iterable<string> {
-    const { responses } = this.#answers
+    const responses = this.#responses
     if (bySpeech && this.#settings.interrupts) responses.cut()
     else yield* responses.cancel()
     for (const { itemId, heardMs, receivedMs } of items) {

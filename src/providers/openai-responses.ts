@@ -1,4 +1,12 @@
-import { type JsonObject, stringField } from '../util/json.ts'
+import { isObject, type JsonObject, objectField, stringField } from '../util/json.ts'
+import { detail, type OpenAIRealtimeDetail } from './openai-detail.ts'
+import { replies } from './openai-events.ts'
+import { createItem, outputItem } from './openai-items.ts'
+import { openAIError } from './openai-realtime-errors.ts'
+import { usage } from './openai-usage.ts'
+import type { ProviderEvent } from './provider.ts'
+
+type Event = ProviderEvent<OpenAIRealtimeDetail>
 
 /** What a `response` field holds; undefined for an answer to whatever was said. */
 type Wish = JsonObject | undefined
@@ -10,8 +18,8 @@ const MAX_WAITING = 8
 const UNNAMED = ''
 
 /**
- * Keeps one answer active at a time, as the API demands: what is wished meanwhile waits, in order. Wishes for a
- * plain answer are one, since it answers all that was said.
+ * The answers of one connection and the tools that they call. One answer is active at a time, as the API demands:
+ * what is wished meanwhile waits, in order. Wishes for a plain answer are one, since it answers all that was said.
  */
 export class OpenAIResponses {
   #active: string | null = null
@@ -27,6 +35,10 @@ export class OpenAIResponses {
   readonly #cut = new Set<string>()
   /** What stays out of the conversation. */
   readonly #aside = new Set<string>()
+  /** Calls that wait for their results, by answer. */
+  readonly #calls = new Map<string, Set<string>>()
+  /** Answers that are complete but for the results of their calls. */
+  readonly #called = new Set<string>()
 
   isCut(id: string): boolean {
     return this.#cut.has(id)
@@ -36,10 +48,10 @@ export class OpenAIResponses {
     return this.#aside.has(id)
   }
 
-  /** @returns The request, or nothing where it has to wait. */
+  /** @returns The request for an answer, or nothing where it has to wait. */
   *create(wish?: Wish): Iterable<string> {
     if (wish?.['conversation'] === 'none') {
-      yield this.#request(wish).text
+      yield this.#request(wish)
     } else {
       this.#wait(wish)
       yield* this.next()
@@ -50,32 +62,82 @@ export class OpenAIResponses {
   *next(): Iterable<string> {
     if (this.#active !== null || this.#creating || this.#waiting.length === 0) return
     const wish = this.#waiting.shift()
-    const { id, text } = this.#request(wish)
-    this.#sent = { id, wish }
+    const text = this.#request(wish)
+    this.#sent = { id: `create_${this.#count}`, wish }
     this.#creating = true
     yield text
   }
 
-  /** The server began an answer. @returns Its cancellation, where it is wished no more. */
-  *created(response: JsonObject): Iterable<string> {
+  /** @param event `response.created`. */
+  *created(event: JsonObject): Iterable<Event> {
+    const response = objectField(event, 'response')
     const id = stringField(response, 'id')
     if (response['conversation_id'] === null) {
       this.#aside.add(id)
+      yield detail(event)
       return
     }
+    yield { type: 'thinking' }
     this.#active = id
     this.#creating = false
-    if (!this.#unwanted) return
-    this.#unwanted = false
-    yield* this.cancel()
+    if (this.#unwanted) yield* replies(this.cancel())
   }
 
-  /** The server ended an answer. @returns What may be requested now. */
-  *done(id: string, { followUp }: { followUp: boolean }): Iterable<string> {
+  /** @param event `response.output_item.done`. */
+  *item(event: JsonObject): Iterable<Event> {
+    const { type, status, ...item } = objectField(event, 'item')
+    const responseId = stringField(event, 'response_id')
+    // The arguments of a call that broke off may be half of what was meant.
+    if (type !== 'function_call' || status !== 'completed' || this.isCut(responseId)) return
+    const callId = stringField(item, 'call_id')
+    this.#calls.set(responseId, (this.#calls.get(responseId) ?? new Set()).add(callId))
+    yield {
+      type: 'tool-call',
+      callId,
+      name: stringField(item, 'name'),
+      arguments: stringField(item, 'arguments'),
+    }
+  }
+
+  /** @returns What gives the model the result of a tool; nothing where it waits for none. */
+  *output(result: { callId: string; output: string }): Iterable<string> {
+    for (const [id, calls] of this.#calls) {
+      if (!calls.delete(result.callId) || this.isCut(id)) continue
+      yield createItem(outputItem(result))
+      if (this.#goesOn(id)) yield* this.create()
+    }
+  }
+
+  /** @param event `response.done`. */
+  *done(event: JsonObject): Iterable<Event> {
+    const response = objectField(event, 'response')
+    const id = stringField(response, 'id')
+    const { status, output } = response
+    yield* usage('response', response)
+    if (status === 'failed') {
+      yield openAIError(objectField(objectField(response, 'status_details'), 'error'), { duringSetup: false })
+    }
+    if (this.#aside.delete(id)) {
+      yield detail(event)
+      return
+    }
+    const broken = status === 'cancelled' || status === 'failed'
+    const calls = this.#calls.get(id)
+    if (broken || this.#cut.delete(id)) {
+      this.#calls.delete(id)
+      if (calls?.size) yield { type: 'tool-cancel', callIds: [...calls] }
+    } else if (calls) {
+      this.#called.add(id)
+    }
+    for (const item of status !== 'completed' && Array.isArray(output) ? output.filter(isObject) : []) {
+      // The text of what broke off may never be called complete.
+      if (item['type'] !== 'message') continue
+      yield { type: 'transcript', id: stringField(item, 'id'), role: 'assistant', final: true }
+    }
+    yield { type: 'response-end', status: broken || status === 'incomplete' ? status : 'completed' }
     if (id === this.#active || this.#active === UNNAMED) this.#active = null
-    this.#cut.delete(id)
-    if (followUp) this.#wait(undefined)
-    yield* this.next()
+    if (this.#goesOn(id)) this.#wait(undefined)
+    yield* replies(this.next())
   }
 
   /**
@@ -84,7 +146,7 @@ export class OpenAIResponses {
    * @param eventId Of the message that the server refuses; empty where it does not say.
    * @returns Whether it only waits again, since the server's own voice detection was faster.
    */
-  refused(code: string, eventId: string): boolean {
+  failed(code: string, eventId: string): boolean {
     const sent = this.#sent
     if (!sent || (eventId && eventId !== sent.id)) return false
     const busy = code === 'conversation_already_has_active_response'
@@ -107,7 +169,12 @@ export class OpenAIResponses {
     this.cut()
     this.#unwanted = this.#creating
     const id = this.#active
-    if (id !== null) yield JSON.stringify({ type: 'response.cancel', ...(id && { response_id: id }) })
+    if (id !== null) yield JSON.stringify({ type: 'response.cancel', response_id: id || undefined })
+  }
+
+  /** @returns Whether the model is to go on, as an answer is done and all its calls are answered; true once. */
+  #goesOn(id: string): boolean {
+    return this.#calls.get(id)?.size === 0 && this.#called.delete(id) && this.#calls.delete(id)
   }
 
   #wait(wish: Wish, at = this.#waiting.length): void {
@@ -116,8 +183,7 @@ export class OpenAIResponses {
     if (this.#waiting.length > MAX_WAITING) this.#waiting.splice(this.#waiting.findIndex(Boolean), 1)
   }
 
-  #request(response: Wish): { id: string; text: string } {
-    const id = `create_${++this.#count}`
-    return { id, text: JSON.stringify({ type: 'response.create', event_id: id, response }) }
+  #request(response: Wish): string {
+    return JSON.stringify({ type: 'response.create', event_id: `create_${++this.#count}`, response })
   }
 }

@@ -22,27 +22,27 @@ const FORMATS: Readonly<Record<AudioEncoding, JsonObject>> = {
 
 /** @throws {TypeError} If there is no such encoding. */
 export function audioFormat(name: string, encoding: AudioEncoding = 'pcm16'): AudioFormat {
-  if (!FORMATS[encoding]) throw new TypeError(refusal(name, 'pcm16, mulaw or alaw', encoding))
-  return { encoding, sampleRate: encoding === 'pcm16' ? 24_000 : 8000 }
+  const sampleRate = encoding === 'pcm16' ? 24_000 : 8000
+  if (!FORMATS[encoding]) refuse(TypeError, name, 'pcm16, mulaw or alaw', encoding)
+  return { encoding, sampleRate }
 }
 
 /**
  * @throws {RangeError} If a number is outside its range.
  * @throws {TypeError} If two options exclude each other.
  */
-export function checkOptions(options: SessionConfig): void {
-  const { callId, model, kind, speed = 1, maxOutputTokens = 'inf' } = options
+export function checkOptions({ callId, model, kind, speed = 1, maxOutputTokens }: SessionConfig): void {
   if (callId && (model || kind === 'transcription')) {
-    throw new TypeError(refusal('callId', 'without model and transcription', callId))
+    refuse(TypeError, 'callId', 'without model and transcription', callId)
   }
-  if (!(speed >= 0.25 && speed <= 1.5)) throw new RangeError(refusal('speed', '0.25…1.5', speed))
-  if (maxOutputTokens !== 'inf' && !(maxOutputTokens >= 1 && maxOutputTokens <= 4096)) {
-    throw new RangeError(refusal('maxOutputTokens', '1…4096 or inf', maxOutputTokens))
-  }
+  if (!(speed >= 0.25 && speed <= 1.5)) refuse(RangeError, 'speed', '0.25…1.5', speed)
+  // `inf` is no number, and right.
+  const tokens = Number(maxOutputTokens ?? 1)
+  if (tokens < 1 || tokens > 4096) refuse(RangeError, 'maxOutputTokens', '1…4096 or inf', tokens)
 }
 
-function refusal(name: string, must: string, value: unknown): string {
-  return `Cannot use OpenAIRealtime as ${name} must be ${must}: current value is ${value}`
+function refuse(Kind: ErrorConstructor, name: string, must: string, value: unknown): never {
+  throw new Kind(`Cannot use OpenAIRealtime as ${name} must be ${must}: current value is ${value}`)
 }
 
 /** @returns The whole session object for a new connection. */

@@ -30,12 +30,12 @@ export class OpenAISettings {
   }
 
   /** @returns The message that configures a new connection. */
-  whole(): string {
+  create(): string {
     return JSON.stringify({ type: 'session.update', session: wholeSession(this.#config) })
   }
 
   /** @returns The message that changes what an update names. */
-  change({ id, config }: { id: number; config: OpenAIRealtimeUpdate }): string {
+  update({ id, config }: { id: number; config: OpenAIRealtimeUpdate }): string {
     this.#pending.push({ id, config })
     const { kind, tools, mcpServers } = merged(this.#config, config)
     // Functions and servers are one list at the provider, which is replaced as a whole.
@@ -45,7 +45,7 @@ export class OpenAISettings {
   }
 
   /** The server told its settings. @returns The update that they are the answer to, or undefined. */
-  accepted(session: JsonObject): number | undefined {
+  updated(session: JsonObject): number | undefined {
     const { transcription, turn_detection: detection } = objectField(objectField(session, 'audio'), 'input')
     this.interrupts = isObject(detection) && detection['interrupt_response'] !== false
     if (detection !== undefined) this.detectsTurns = detection !== null
@@ -56,7 +56,7 @@ export class OpenAISettings {
   }
 
   /** @returns The update that the message `eventId` asked for and the server refuses, or undefined. */
-  refused(eventId: string): number | undefined {
+  failed(eventId: string): number | undefined {
     const update = this.#pending.find(({ id }) => eventId === `update_${id}`)
     this.#pending = this.#pending.filter((other) => other !== update)
     return update?.id
