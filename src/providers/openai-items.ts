@@ -1,5 +1,5 @@
 import { isObject, type JsonObject } from '../util/json.ts'
-import type { HistoryEntry, Utterance } from './provider.ts'
+import type { HeardItem, HistoryEntry, Utterance } from './provider.ts'
 
 /** Items that this adapter puts into a new connection carry this prefix: they are not news for the page. */
 const REPLAY = 'replay_'
@@ -45,4 +45,18 @@ export function replayedItems(entry: HistoryEntry, index: number): readonly Json
 export function contentParts(item: JsonObject): readonly JsonObject[] {
   const { content } = item as { content?: unknown }
   return Array.isArray(content) ? content.filter(isObject) : []
+}
+
+/** @returns The messages that make the model forget what was not heard. */
+export function* truncations(items: readonly HeardItem[]): Iterable<string> {
+  for (const { itemId, heardMs, receivedMs } of items) {
+    // What was heard to the end must not be truncated: the model would repeat itself.
+    if (heardMs >= receivedMs) continue
+    yield JSON.stringify({
+      type: 'conversation.item.truncate',
+      item_id: itemId,
+      content_index: 0,
+      audio_end_ms: heardMs,
+    })
+  }
 }

@@ -2,8 +2,9 @@ import { type AudioFormat, bytesPerSample } from '../audio/audio-format.ts'
 import { encodeBase64 } from '../util/base64.ts'
 import { type JsonObject, objectField, parseObject, stringField } from '../util/json.ts'
 import { detail, isDetail, type OpenAIRealtimeDetail } from './openai-detail.ts'
+import { openAIEndpoint } from './openai-endpoint.ts'
 import { audio, replies, unreadable, warning } from './openai-events.ts'
-import { createItem, imageItem, replayedItems, textItem } from './openai-items.ts'
+import { createItem, imageItem, replayedItems, textItem, truncations } from './openai-items.ts'
 import type { OpenAIRealtimeCommand, OpenAIRealtimeOptions } from './openai-options.ts'
 import { isBenign, openAIError } from './openai-realtime-errors.ts'
 import { OpenAIResponses } from './openai-responses.ts'
@@ -80,17 +81,7 @@ export class OpenAIRealtime implements Provider {
   }
 
   endpoint(credential: Credential | null): Endpoint {
-    const { kind, callId, model = 'gpt-realtime-2.1', organization, project } = this.#options
-    const address = new URL(this.#options.url ?? 'wss://api.openai.com/v1/realtime')
-    const { searchParams } = address
-    if (callId) searchParams.set('call_id', callId)
-    else if (kind === 'transcription') searchParams.set('intent', kind)
-    else if (!searchParams.has('model')) searchParams.set('model', model)
-    const protocols = ['realtime']
-    if (credential) protocols.push(`openai-insecure-api-key.${credential.value}`)
-    if (organization) protocols.push(`openai-organization.${organization}`)
-    if (project) protocols.push(`openai-project.${project}`)
-    return { url: address.href, protocols }
+    return openAIEndpoint(this.#options, credential)
   }
 
   open(context: SessionContext): Iterable<Event> {
@@ -274,16 +265,7 @@ export class OpenAIRealtime implements Provider {
     const responses = this.#responses
     if (bySpeech && this.#settings.interrupts) responses.cut()
     else yield* responses.cancel()
-    for (const { itemId, heardMs, receivedMs } of items) {
-      // What was heard to the end must not be truncated: the model would repeat itself.
-      if (heardMs >= receivedMs) continue
-      yield message({
-        type: 'conversation.item.truncate',
-        item_id: itemId,
-        content_index: 0,
-        audio_end_ms: heardMs,
-      })
-    }
+    yield* truncations(items)
   }
 }
 

@@ -26,6 +26,7 @@ export class OpenAISettings {
   open({ resumed, tools }: SessionContext): void {
     this.#config = merged(resumed ? this.#config : this.#options, { tools })
     this.#pending = []
+    this.detectsTurns = this.#config.turnDetection !== null
     this.transcribed = this.#config.transcription !== null
   }
 
