@@ -2,7 +2,7 @@ import { isObject, type JsonObject, objectField, stringField } from '../util/jso
 import { detail, type OpenAIRealtimeDetail } from './openai-detail.ts'
 import { replies } from './openai-events.ts'
 import { createItem, outputItem } from './openai-items.ts'
-import { openAIError } from './openai-realtime-errors.ts'
+import { isBenign, openAIError } from './openai-realtime-errors.ts'
 import { usage } from './openai-usage.ts'
 import type { ProviderEvent } from './provider.ts'
 
@@ -148,8 +148,9 @@ export class OpenAIResponses {
    */
   failed(code: string, eventId: string): boolean {
     const sent = this.#sent
-    if (!sent || (eventId && eventId !== sent.id)) return false
     const busy = code === 'conversation_already_has_active_response'
+    // Where the server does not say, it may be this request, but not where the code is that of another.
+    if (!sent || (eventId ? eventId !== sent.id : isBenign(code) && !busy)) return false
     if (busy) {
       this.#active ??= UNNAMED
       if (!this.#unwanted) this.#wait(sent.wish, 0)

@@ -534,6 +534,19 @@ describe('OpenAIRealtime', () => {
       expect(replies(decode(provider, done('vad')))).to.deep.equal([])
     })
 
+    it('takes an error without a name for a refusal of its request only where it may be one', () => {
+      const asked = (code: string) => {
+        const provider = ready()
+        void [
+          ...provider.encode({ type: 'say', text: 'First' }),
+          ...provider.encode({ type: 'say', text: 'Second' }),
+        ]
+        return replies(decode(provider, { type: 'error', event_id: 'e', error: { code, message: 'No' } }))
+      }
+      expect(asked('item_truncate_invalid_item_id')).to.deep.equal([])
+      expect(asked('server_error')).to.have.length(1)
+    })
+
     it('ends no turn over again that the server ended by itself', () => {
       const provider = ready()
       const committed = { type: 'input_audio_buffer.committed', event_id: 'e', item_id: 'u1' }
