@@ -42,7 +42,18 @@ export {
   type DeepgramListenOptions,
 } from './providers/deepgram-listen.ts'
 export type { DeepgramQueryValue, DeepgramSpeechToTextOptions } from './providers/deepgram-speech-to-text.ts'
-export { OpenAIRealtime, type OpenAIRealtimeOptions } from './providers/openai-realtime.ts'
+export type { OpenAILogprob, OpenAIRealtimeDetail } from './providers/openai-detail.ts'
+export type {
+  OpenAIMcpServer,
+  OpenAIRealtimeCommand,
+  OpenAIRealtimeOptions,
+  OpenAIRealtimeUpdate,
+  OpenAISemanticVad,
+  OpenAIServerVad,
+  OpenAITranscription,
+  OpenAIVoice,
+} from './providers/openai-options.ts'
+export { OpenAIRealtime } from './providers/openai-realtime.ts'
 export type {
   AnsweredCall,
   Capabilities,

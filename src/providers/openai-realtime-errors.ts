@@ -20,7 +20,7 @@ const CODES: Readonly<Record<string, readonly [code: VoiceErrorCode, fatal?: boo
 
 /** Whether an error only says that two messages crossed on the way. */
 export function isBenign(code: string): boolean {
-  return /^(response_cancel_not_active|input_audio_buffer_commit_empty|item_(truncate|retrieve|delete)_.*)$/.test(
+  return /^(conversation_already_has_active_response|response_cancel_not_active|input_audio_buffer_commit_empty|item_(truncate|retrieve|delete)_.*)$/.test(
     code,
   )
 }
@@ -30,8 +30,12 @@ export function isBenign(code: string): boolean {
  * @param options.duringSetup Before the session is configured every refusal is fatal: the agent would run
  *   with the provider's defaults instead of its own instructions.
  */
-export function openAIError(error: JsonObject, { duringSetup }: { duringSetup: boolean }): ProviderEvent {
-  const [code, fatal = duringSetup] = CODES[stringField(error, 'code')] ?? ['provider-error']
+export function openAIError(
+  error: JsonObject,
+  { duringSetup }: { duringSetup: boolean },
+): Extract<ProviderEvent, { type: 'error' }> {
+  const own = stringField(error, 'code') || stringField(error, 'type')
+  const [code, fatal = duringSetup] = CODES[own] ?? ['provider-error']
   const param = stringField(error, 'param')
   const message = stringField(error, 'message') || 'The provider reported an error'
   return {
@@ -39,6 +43,7 @@ export function openAIError(error: JsonObject, { duringSetup }: { duringSetup: b
     fatal,
     error: new VoiceError(code, param ? `${message} (${param})` : message, {
       phase: duringSetup ? 'connect' : 'session',
+      ...(own === 'server_error' && { retryable: true }),
       cause: error,
     }),
   }

@@ -26,7 +26,7 @@ const CODES: Readonly<Record<string, VoiceErrorCode>> = {
  * @returns What it means where it is a relay's; null where it is the provider's own. A lost line is worth a
  *   new one; what the relay's operator decided, such as the length of a session, is not.
  */
-export function relayError(code: string, message: string): ProviderEvent<never> | null {
+export function relayError(code: string, message: string): Extract<ProviderEvent, { type: 'error' }> | null {
   const known = CODES[code]
   if (!known) return null
   const error = new VoiceError(known, message, {

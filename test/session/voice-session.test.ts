@@ -251,7 +251,7 @@ describe('VoiceSession', () => {
       'conversation.item.create',
     ])
     wire.done(socket, { status: 'cancelled' })
-    expect(socket.texts.at(-1)).to.deep.equal({ type: 'response.create' })
+    expect(socket.texts.at(-1)).to.include({ type: 'response.create' })
   })
 
   it('sendText() and say() refuse while the session is not open', () => {

@@ -14,6 +14,7 @@ import { decodeBase64 } from '../../src/util/base64.ts'
  * - `open`: a connection begins from this context.
  * - `receive`: the server sends this JSON; `receiveText` sends text as it is, `receiveBinary` bytes as base64.
  * - `command`: the session asks for this.
+ * - `audio`: the microphone gives so many bytes of zeros.
  *
  * Each with `events`, all that the provider makes of it, in order, as `plain` writes it; default none. `about` says what
  * the line shows.
@@ -25,6 +26,7 @@ interface Step {
   readonly receiveText?: string
   readonly receiveBinary?: string
   readonly command?: unknown
+  readonly audio?: number
   readonly events?: readonly unknown[]
 }
 
@@ -51,6 +53,7 @@ function* run(provider: Provider, step: Step): Iterable<ProviderEvent | WireData
   else if (step.receive) yield* provider.decode(JSON.stringify(step.receive))
   else if (step.receiveText !== undefined) yield* provider.decode(step.receiveText)
   else if (step.receiveBinary !== undefined) yield* provider.decode(decodeBase64(step.receiveBinary).buffer)
+  else if (step.audio !== undefined) yield provider.encodeAudio(new Uint8Array(step.audio))
   else yield* provider.encode(step.command as never)
 }
 
