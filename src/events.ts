@@ -62,17 +62,16 @@ export interface TranscriptEntry {
   readonly words?: readonly Word[]
 }
 
-/** A tool that the model called. */
+/** What became of a call: `running` while its handler runs, then one of the others. */
 export interface ToolCallEvent {
   readonly callId: string
   readonly name: string
-  /** `declined`: the approval hook refused it. */
   readonly status: 'running' | 'done' | 'failed' | 'cancelled' | 'declined'
-  /** What the handler was given; absent where the arguments were not valid. */
+  /** As validated; as the model wrote it where it is not valid, null where that is no JSON object. */
   readonly input?: unknown
-  /** What the model was told. */
+  /** What the model is told; absent for `running` and `cancelled`. */
   readonly output?: string
-  /** What went wrong, for the developer. */
+  /** Why it failed; the model is not told. */
   readonly error?: unknown
 }
 
@@ -111,6 +110,11 @@ export interface DeviceChange {
  * | `audio-interrupted` | The system holds sound back, as for a call |
  * | `audio-suspended` | The browser lets no sound begin before a gesture |
  * | `audio-stalled` | Sound stood still and was set going again |
+ * | `tool-failed` | A tool threw, or gave what cannot be sent; the model was told only that it failed |
+ * | `tool-missing` | The model called a tool that there is not |
+ * | `tool-timeout` | A tool took longer than its `timeoutMs` |
+ * | `tool-busy` | More than 32 calls at once |
+ * | `storage-failed` | The conversation could not be loaded from, or saved to, `storage` |
  * | `wake-lock-refused` | The screen may turn off |
  * | `tap-failed` | What was given in `taps` could not listen |
  * | `speech-detector-failed` | The given detector threw, and is not asked again |

@@ -75,6 +75,27 @@ export type {
   WireData,
 } from './providers/provider.ts'
 export type { ApiKeyAuth, GetToken, ProxyAuth, SessionAuth, TokenAuth } from './session/auth.ts'
+export {
+  defineTool,
+  type StandardIssue,
+  type StandardResult,
+  type StandardSchema,
+  type Tool,
+  type ToolContext,
+  type ToolDefinition,
+  type ToolEndpoint,
+  type ToolInput,
+  type ToolParameters,
+} from './session/define-tool.ts'
+export type { ConnectTimings } from './session/latency.ts'
 export type { SessionOptions, SessionStats, VoiceSessionOptions } from './session/options.ts'
+export {
+  type SpeakerLabels,
+  type TranscriptDocument,
+  transcriptToJSON,
+  transcriptToText,
+  transcriptToWebVTT,
+} from './session/transcript-export.ts'
+export { type StoredTurn, type TranscriptStorage, webStorage } from './session/transcript-storage.ts'
 export { VoiceSession } from './session/voice-session.ts'
 export type { ReconnectOptions } from './transport/reconnecting-websocket.ts'

@@ -101,19 +101,6 @@ export interface Tool {
   }
 }
 
-/** What became of a call: `running` while its handler runs, then one of the others. */
-export interface ToolCallEvent {
-  readonly callId: string
-  readonly name: string
-  readonly status: 'running' | 'done' | 'failed' | 'cancelled' | 'declined'
-  /** As validated; as the model wrote it where it is not valid, null where that is no JSON object. */
-  readonly input?: unknown
-  /** What the model is told; absent for `running` and `cancelled`. */
-  readonly output?: string
-  /** Why it failed; the model is not told. */
-  readonly error?: unknown
-}
-
 /**
  * Describes something that the model may call during a conversation.
  *

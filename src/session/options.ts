@@ -7,6 +7,7 @@ import type { ReconnectOptions } from '../transport/reconnecting-websocket.ts'
 import type { SessionAuth } from './auth.ts'
 import type { Tool } from './define-tool.ts'
 import type { ConnectTimings } from './latency.ts'
+import type { TranscriptStorage } from './transcript-storage.ts'
 
 /** What a session needs besides its credentials. */
 export interface SessionOptions<P extends Provider = Provider> {
@@ -17,6 +18,8 @@ export interface SessionOptions<P extends Provider = Provider> {
   tools?: readonly Tool[]
   /** What was said before, to go on with: the agent is told of it and does not greet again. */
   history?: readonly HistoryEntry[]
+  /** Where the conversation is kept, to go on after the page was loaded anew; default nowhere. See `webStorage`. */
+  storage?: TranscriptStorage
   /** Constraints on the microphone, over the defaults (echo cancellation, noise suppression, automatic gain). */
   microphone?: MediaTrackConstraints
   /** Sound in one message to the provider, in ms, 10…100; default 20. */

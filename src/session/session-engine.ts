@@ -6,8 +6,10 @@ import type {
   Usage,
   VoiceEventMap,
   VoiceEventName,
+  VoiceWarning,
 } from '../events.ts'
 import type {
+  AnsweredCall,
   Command,
   ProviderEvent,
   SessionContext,
@@ -28,6 +30,7 @@ import { type AgentTransition, nextAgentState } from './state.ts'
 import { stopped } from './stopped.ts'
 import type { ToolRunner } from './tool-runner.ts'
 import type { Transcript } from './transcript.ts'
+import { TranscriptKeeper } from './transcript-keeper.ts'
 import { Updates } from './updates.ts'
 
 export interface SessionEngineOptions {
@@ -58,6 +61,7 @@ export class SessionEngine {
   readonly #guard: IdleGuard
   readonly #rollOver: RollOver
   readonly #updates = new Updates()
+  readonly #keeper: TranscriptKeeper | undefined
   #tools: ToolRunner | null = null
   /** Calls that have begun and not ended. */
   readonly #running = new Set<string>()
@@ -65,7 +69,7 @@ export class SessionEngine {
   #userSpeaking = false
   #ended = false
   /** Whether a conversation is continued: always but at a first connection. */
-  #resumed: boolean
+  #resumed = false
   /** What is said in text, one after the other. */
   #sending: Promise<unknown> = Promise.resolve()
 
@@ -73,8 +77,9 @@ export class SessionEngine {
     const { options: chosen, transcript, emit, onmessage, onend } = options
     const endpoint = new EndpointResolver(chosen, chosen.provider)
     this.#options = options
-    transcript.begin()
-    this.#resumed = transcript.history.length > 0
+    const onwarning = (warning: VoiceWarning): void => emit('warning', warning)
+    if (chosen.storage)
+      this.#keeper = new TranscriptKeeper({ transcript, storage: chosen.storage, onwarning })
     this.#guard = new IdleGuard({ ...chosen, onend })
     this.connection = new Connection({
       ...chosen,
@@ -83,7 +88,7 @@ export class SessionEngine {
       context: () => this.#context(),
       onready: () => this.#ready(),
       onevent: (event) => this.#handle(event),
-      onwarning: (warning) => emit('warning', warning),
+      onwarning,
       onmessage,
       onlost: (error) => this.#lost(error),
       onend,
@@ -101,8 +106,11 @@ export class SessionEngine {
   /** Takes up the tools and dials. @throws {VoiceError} If something that is loaded for it cannot be had. */
   async open(signal: AbortSignal): Promise<void> {
     const { tools, ...options } = this.#options.options
-    if (tools?.length) await this.#useTools(tools)
+    await Promise.all([tools?.length && this.#useTools(tools), this.#keeper?.load()])
     signal.throwIfAborted()
+    const { transcript } = this.#options
+    transcript.begin()
+    this.#resumed = transcript.history.length > 0
     watchPage({
       ...options,
       sound: this.#options.sound,
@@ -217,6 +225,7 @@ export class SessionEngine {
     this.#agent('reset')
     this.#options.onstate('lost')
     this.#tools?.cancelAll()
+    for (const entry of this.#options.transcript.endConnection()) this.#changed(entry)
     this.#updates.abandon(error ?? new VoiceError('connection-lost', 'The connection was renewed'))
     // The rest of an answer that broke off is not worth hearing: the conversation goes on where it was heard.
     // A provider may name the first of its answers over the new line as it did over the old one.
@@ -315,11 +324,11 @@ export class SessionEngine {
 
   async #useTools(tools: readonly Tool[]): Promise<void> {
     const { ToolRunner } = await import('./tool-runner.ts')
-    if (this.#tools) this.#tools.tools = tools
+    if (this.#tools) this.#tools.update(tools)
     else
       this.#tools = new ToolRunner({
         tools,
-        onresult: (result) => this.connection.send({ type: 'tool-result', ...result }),
+        onresult: (call) => this.#answered(call),
         ontoolcall: (event) => this.#called(event),
         onwarning: (warning) => this.#options.emit('warning', warning),
       })
@@ -329,6 +338,13 @@ export class SessionEngine {
   async #call(call: { callId: string; name: string; arguments: string }): Promise<void> {
     if (!this.#tools) await this.#useTools([])
     if (!this.#ended) this.#tools?.run(call)
+  }
+
+  #answered(call: AnsweredCall): void {
+    const { callId, name, output } = call
+    this.#options.transcript.answered(call)
+    this.#keeper?.changed()
+    this.connection.send({ type: 'tool-result', callId, name, output })
   }
 
   #called(event: ToolCallEvent): void {
@@ -341,7 +357,9 @@ export class SessionEngine {
   }
 
   #changed(entry: TranscriptEntry | null): void {
-    if (entry) this.#options.emit('transcript', { entry, entries: this.#options.transcript.entries })
+    if (!entry) return
+    if (entry.final) this.#keeper?.changed()
+    this.#options.emit('transcript', { entry, entries: this.#options.transcript.entries })
   }
 
   #agent(transition: AgentTransition): void {

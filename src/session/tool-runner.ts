@@ -1,4 +1,4 @@
-import type { VoiceWarning } from '../events.ts'
+import type { ToolCallEvent, VoiceWarning } from '../events.ts'
 import type { AnsweredCall, ToolDeclaration } from '../providers/provider.ts'
 import { type JsonObject, parseObject } from '../util/json.ts'
 import {
@@ -6,7 +6,6 @@ import {
   type StandardIssue,
   type StandardSchema,
   type Tool,
-  type ToolCallEvent,
   type ToolContext,
   type ToolEndpoint,
 } from './define-tool.ts'
@@ -15,7 +14,7 @@ import {
 export interface ToolRunnerOptions {
   readonly tools: readonly Tool[]
   /** The one answer to a call, for the provider. */
-  readonly onresult: (result: Pick<AnsweredCall, 'callId' | 'name' | 'output'>) => void
+  readonly onresult: (call: AnsweredCall) => void
   readonly ontoolcall: (event: ToolCallEvent) => void
   readonly onwarning: (warning: VoiceWarning) => void
 }
@@ -38,9 +37,6 @@ interface Outcome extends Pick<ToolCallEvent, 'status' | 'output' | 'error'> {
 /** More at once than any conversation needs: a model that loops must not exhaust the page. */
 const MAX_CALLS = 32
 
-/** Answers kept for a reconnect; what older ones gave has long since been said. */
-const MAX_ANSWERED = 50
-
 /** More than a model can use, and near to what providers take in one message; in bytes. */
 const MAX_OUTPUT = 65_536
 
@@ -56,8 +52,6 @@ const FAILURES = {
 export class ToolRunner {
   /** What the model is told of the tools. */
   declarations: readonly ToolDeclaration[] = []
-  /** The newest calls and their answers, oldest first: a new connection is told, and runs none of them again. */
-  answered: readonly AnsweredCall[] = []
   readonly #options: ToolRunnerOptions
   #tools: ReadonlyMap<string, Tool['definition']> = new Map()
   readonly #calls = new Map<string, Call>()
@@ -104,13 +98,6 @@ export class ToolRunner {
   /** Withdraws all calls, as when the connection that asked for them is gone. */
   cancelAll(): void {
     this.cancel([...this.#calls.keys()])
-  }
-
-  /** Begins a new conversation, which knows of no calls. */
-  forget(): void {
-    this.cancelAll()
-    this.answered = []
-    this.#seen.clear()
   }
 
   async #answer(call: Call): Promise<Outcome> {
@@ -162,11 +149,7 @@ export class ToolRunner {
     clearTimeout(timer)
     const { onresult, onwarning, ontoolcall } = this.#options
     const { output, error } = outcome
-    if (output !== undefined) {
-      const answer = { role: 'tool', callId, name, arguments: text, output } as const
-      this.answered = [...this.answered, answer].slice(-MAX_ANSWERED)
-      onresult({ callId, name, output })
-    }
+    if (output !== undefined) onresult({ role: 'tool', callId, name, arguments: text, output })
     if (code) {
       const [what, hint] = FAILURES[code]
       const message = [what, name, (error as Error | undefined)?.message ?? error].filter(Boolean).join(': ')

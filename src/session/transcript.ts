@@ -1,5 +1,6 @@
 import type { TranscriptEntry } from '../events.ts'
 import type { AnsweredCall, HeardItem, HistoryEntry, ProviderEvent } from '../providers/provider.ts'
+import type { StoredTurn } from './transcript-storage.ts'
 
 type TranscriptUpdate = Extract<ProviderEvent, { type: 'transcript' }>
 
@@ -28,14 +29,22 @@ export class Transcript {
     return this.#entries
   }
 
-  /** What a new connection is told of the conversation so far, oldest first. */
-  get history(): readonly HistoryEntry[] {
+  /** The conversation at hand with its answered calls, oldest first: what to keep of it. */
+  get turns(): readonly StoredTurn[] {
     const callsAfter = (id?: string) =>
       this.#calls.flatMap(({ call, afterId }) => (afterId === id ? call : []))
-    const told = this.#entries
-      .slice(this.#from)
-      .flatMap(({ id, role, text }) => [...(text ? [{ role, text }] : []), ...callsAfter(id)])
-    return [...callsAfter(), ...told].slice(-MAX_HISTORY)
+    const said = this.#entries.slice(this.#from).flatMap((entry) => [entry, ...callsAfter(entry.id)])
+    return [...callsAfter(), ...said]
+  }
+
+  /** What a new connection is told of the conversation so far, oldest first. */
+  get history(): readonly HistoryEntry[] {
+    const told = this.turns.flatMap((turn) => {
+      if (turn.role === 'tool') return turn
+      const { role, text } = turn
+      return text ? { role, text } : []
+    })
+    return told.slice(-MAX_HISTORY)
   }
 
   /** A conversation begins; the first one goes on with what was restored. */
@@ -48,11 +57,24 @@ export class Transcript {
   }
 
   /** Takes over what was said elsewhere or earlier. */
-  restore(history: readonly HistoryEntry[]): void {
-    for (const [index, entry] of history.entries()) {
-      if (entry.role === 'tool') this.answered(entry)
-      else this.update({ type: 'transcript', id: `history-${index}`, ...entry, final: true })
+  restore(history: readonly (HistoryEntry | StoredTurn)[]): void {
+    for (const [index, turn] of history.entries()) {
+      if (turn.role === 'tool') {
+        this.answered(turn)
+        continue
+      }
+      // What was stored has an id, which a provider that counts from one may give again.
+      const id = this.idOf(`history-${index}`)
+      const entry = { interrupted: false, startedAt: this.#now(), ...turn, id, final: true }
+      this.#entries = [...this.#entries, entry]
     }
+  }
+
+  /** The line is lost: nothing more is said of what was being said. @returns The entries that ended so. */
+  endConnection(): readonly TranscriptEntry[] {
+    const ended = this.#entries.flatMap((entry) => (entry.final ? [] : { ...entry, final: true }))
+    this.#entries = this.#entries.map((entry) => (entry.final ? entry : { ...entry, final: true }))
+    return ended
   }
 
   /** A tool call was answered. */

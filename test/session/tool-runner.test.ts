@@ -1,11 +1,10 @@
 import { expect } from 'chai'
 import { z } from 'zod'
-import type { AnsweredCall, VoiceWarning } from '../../src/index.ts'
+import type { AnsweredCall, ToolCallEvent, VoiceWarning } from '../../src/index.ts'
 import {
   defineTool,
   type StandardSchema,
   type Tool,
-  type ToolCallEvent,
   type ToolContext,
   type ToolDefinition,
 } from '../../src/session/define-tool.ts'
@@ -325,7 +324,7 @@ describe('ToolRunner', () => {
     expect(outputs()).to.deep.equal([])
     expect(events.at(-1)).to.deep.equal({ callId: 'a', name: 'tool', status: 'cancelled', input: undefined })
     runner.cancel(['b'])
-    expect(runner.answered).to.deep.equal([])
+    expect(outputs()).to.deep.equal([])
   })
 
   it('cancel() during approval keeps the handler from running', async () => {
@@ -389,48 +388,6 @@ describe('ToolRunner', () => {
     runner.cancelAll()
     expect(statuses()).to.deep.equal(['running', 'running', 'cancelled', 'cancelled'])
     expect(outputs()).to.deep.equal([])
-  })
-
-  it('answered holds the newest 50 calls with their answers, whatever these are', async () => {
-    const { runner, run, ended } = setUp(tool(() => 'sunny'))
-    run('other', '{"a":1}', 'c0')
-    await ended()
-    expect(runner.answered).to.deep.equal([
-      { role: 'tool', callId: 'c0', name: 'other', arguments: '{"a":1}', output: 'There is no such tool' },
-    ])
-    for (let i = 1; i <= 50; i++) {
-      run('tool', '{}', `c${i}`)
-      await ended(i + 1)
-    }
-    expect(runner.answered.map(({ callId }) => callId)).to.deep.equal(
-      Array.from({ length: 50 }, (_, i) => `c${i + 1}`),
-    )
-  })
-
-  it('answered takes nothing else from the call', async () => {
-    const { runner, ended } = setUp(tool(() => 'sunny'))
-    const event = { type: 'tool-call', callId: 'c1', name: 'tool', arguments: '' } as const
-    runner.run(event)
-    await ended()
-    expect(runner.answered[0]).to.have.all.keys('role', 'callId', 'name', 'arguments', 'output')
-  })
-
-  it('forget() begins a conversation in which ids may come again', async () => {
-    const { runner, run, ended, outputs } = setUp(tool(() => 'sunny'))
-    run()
-    await ended()
-    runner.forget()
-    expect(runner.answered).to.deep.equal([])
-    run()
-    await ended(2)
-    expect(outputs()).to.deep.equal(['sunny', 'sunny'])
-  })
-
-  it('forget() withdraws what still runs', () => {
-    const { runner, run, statuses } = setUp(tool(() => never))
-    run()
-    runner.forget()
-    expect(statuses()).to.deep.equal(['running', 'cancelled'])
   })
 
   it('update() puts other tools in the place of those so far, while calls go on', async () => {
