@@ -65,7 +65,7 @@ export interface Outgoing {
   readonly message?: unknown
 }
 
-/** What stands between a session and its client, so that faults can be put in; see `faults.ts`. */
+/** What stands between a session and its client, so that faults can be put in; see `fault-interceptor.ts`. */
 export interface Interceptor {
   /** Delivers a message to the client, now or later, or loses it. Returns whether it is not lost. */
   outgoing(message: Outgoing): boolean

@@ -54,7 +54,7 @@ export class FluxTurn {
     else if (input.silentMs >= eot_timeout_ms) this.end('timeout')
     else if (!this.#eager && eager_eot_threshold !== undefined && eager_eot_threshold <= confidence) {
       this.#endEagerly()
-    } else if (input.toMs(input.position - this.#updatedAt) >= UPDATE_MS) {
+    } else if (!this.#eager && input.toMs(input.position - this.#updatedAt) >= UPDATE_MS) {
       this.#updatedAt = input.position
       this.#send('Update', this.#heard())
     }

@@ -4,7 +4,8 @@ import { DeepgramInput } from './deepgram-input.ts'
 import { agentSettings, clientMessage, sayIssue, settings as settingsSchema } from './deepgram-schema.ts'
 import {
   type AgentConfig,
-  isFlux,
+  type AgentMind,
+  readListen,
   readSettings,
   readSpeak,
   readThink,
@@ -12,7 +13,7 @@ import {
 } from './deepgram-settings.ts'
 import { DeepgramTurn, type TurnRequest } from './deepgram-turn.ts'
 import type { UserSpeech } from './options.ts'
-import type { Utterance } from './reply.ts'
+import type { PastCall, Utterance } from './reply.ts'
 import { isObject, type JsonObject } from './schema.ts'
 import type { Services, Transcripts } from './services.ts'
 
@@ -38,6 +39,7 @@ export class DeepgramSession {
   readonly #transcripts: Transcripts
   readonly #timers: NodeJS.Timeout[] = []
   readonly #history: Utterance[] = []
+  readonly #pastCalls: PastCall[] = []
   #silence: NodeJS.Timeout | undefined
   #config: AgentConfig | null = null
   #input: DeepgramInput | null = null
@@ -135,16 +137,16 @@ export class DeepgramSession {
         this.#watchSilence()
         return
       case 'UpdateListen':
-        this.#update({ flux: isFlux(message['listen']) }, 'ListenUpdated')
+        this.#update({ listen: readListen(message['listen']) }, 'ListenUpdated')
         return
       case 'UpdateThink':
-        this.#update(readThink(message['think']), 'ThinkUpdated')
+        this.#update({ minds: readThink(message['think']) }, 'ThinkUpdated')
         return
       case 'UpdateSpeak':
-        this.#update(readSpeak(message['speak']), 'SpeakUpdated')
+        this.#update({ voices: readSpeak(message['speak']) }, 'SpeakUpdated')
         return
       case 'UpdatePrompt':
-        this.#update({ prompt: `${config.prompt}\n${message['prompt']}`.trim() }, 'PromptUpdated')
+        this.#update({ minds: withPrompt(config.minds, String(message['prompt'])) }, 'PromptUpdated')
         return
       case 'InjectUserMessage':
         this.#injectUser(String(message['content']))
@@ -169,7 +171,8 @@ export class DeepgramSession {
     if (wrong) throw new FatalError('INVALID_SETTINGS', sayIssue(wrong))
     this.#config = this.#readSettings(message)
     this.#input = new DeepgramInput(this.#config.input)
-    this.#history.push(...this.#config.context)
+    this.#history.push(...this.#config.context.history)
+    this.#pastCalls.push(...this.#config.context.calls)
     this.#send('SettingsApplied', {})
     this.#checkPrompt()
     this.#watchSilence()
@@ -198,11 +201,11 @@ export class DeepgramSession {
   #update(change: Partial<AgentConfig>, acknowledgement: string): void {
     this.#config = { ...this.#config!, ...change }
     this.#send(acknowledgement, {})
-    if (change.prompt !== undefined) this.#checkPrompt()
+    if (change.minds) this.#checkPrompt()
   }
 
   #checkPrompt(): void {
-    if (this.#config!.prompt.length <= MAX_PROMPT) return
+    if (this.#config!.minds.every(({ prompt }) => prompt.length <= MAX_PROMPT)) return
     this.#warn('PROMPT_TOO_LONG', `The prompt must be at most ${MAX_PROMPT} characters`)
   }
 
@@ -244,8 +247,8 @@ export class DeepgramSession {
     this.#begin({ type: 'answer', text, ...how })
   }
 
-  #forceEndTurn({ flux }: AgentConfig): void {
-    if (!flux) {
+  #forceEndTurn({ listen }: AgentConfig): void {
+    if (!listen.flux) {
       this.#warn('FORCE_END_TURN_UNSUPPORTED', 'Only Flux can be told that a turn is over')
       return
     }
@@ -279,7 +282,7 @@ export class DeepgramSession {
 
   #takeFunctionResponse(message: JsonObject): void {
     const id = typeof message['id'] === 'string' ? message['id'] : null
-    const taken = this.#turn?.takeResponse(id, String(message['name']), String(message['content'])) ?? false
+    const taken = this.#turn?.takeResponse(message) ?? false
     // The answer to a call that was withdrawn comes late through no fault of the client's, and is dropped.
     if (taken || (id !== null && this.#issuedCalls.has(id))) return
     this.#warn('FUNCTION_CALL_FAILED', 'The response answers no function call')
@@ -300,9 +303,11 @@ export class DeepgramSession {
         services: this.#services,
         turn: this.#turns++,
         history: () => this.#history,
+        pastCalls: this.#pastCalls,
         issuedCalls: this.#issuedCalls,
         send: (type, fields) => this.#send(type, fields),
         tell: (role, text) => this.#tell(role, text),
+        warn: (code, description) => this.#warn(code, description),
         fail: (code, description) => this.#fail(new FatalError(code, description, 1011)),
       },
       request,
@@ -321,7 +326,9 @@ export class DeepgramSession {
   /** Says in text what was said, and in the history too unless it is not wanted. */
   #tell(role: 'user' | 'assistant', content: string): void {
     this.#history.push({ role, text: content })
-    this.#send('ConversationText', { role, content })
+    const hints = role === 'user' ? (this.#config?.listen.hints ?? null) : null
+    const languages = hints && { languages: ['en'], languages_hinted: hints }
+    this.#send('ConversationText', { role, content, ...languages })
     if (this.#config?.history) this.#send('History', { role, content })
   }
 
@@ -340,4 +347,9 @@ export class DeepgramSession {
   #send(type: string, fields: JsonObject): void {
     this.#connection.send({ type, ...fields })
   }
+}
+
+/** `UpdatePrompt` adds to whatever prompts there are. */
+function withPrompt(minds: readonly AgentMind[], added: string): AgentMind[] {
+  return minds.map((mind) => ({ ...mind, prompt: `${mind.prompt}\n${added}`.trim() }))
 }

@@ -1,5 +1,5 @@
 import type { AudioFormat } from './audio-format.ts'
-import type { Tool, Utterance } from './reply.ts'
+import type { PastCall, Tool, Utterance } from './reply.ts'
 import { isObject, type JsonObject } from './schema.ts'
 
 /** A function that the agent may call; with an endpoint of its own it is called by the server. */
@@ -15,13 +15,33 @@ export interface AgentConfig {
   readonly wav: boolean
   readonly history: boolean
   readonly greeting: string
+  /** Who speaks: the next one where one fails. At least one. */
+  readonly voices: readonly AgentVoice[]
+  /** Who thinks: the next one where one fails. At least one. */
+  readonly minds: readonly AgentMind[]
+  readonly listen: AgentListening
+  /** The conversation that the client brings along. */
+  readonly context: { readonly history: readonly Utterance[]; readonly calls: readonly PastCall[] }
+}
+
+/** One `speak` block. */
+export interface AgentVoice {
   readonly voice: string
   readonly speed: number
+}
+
+/** One `think` block. */
+export interface AgentMind {
   readonly prompt: string
   readonly functions: readonly AgentFunction[]
+}
+
+/** What a `listen` block asks for. */
+export interface AgentListening {
   /** Whether Flux listens, which alone can be told that a turn is over. */
   readonly flux: boolean
-  readonly context: readonly Utterance[]
+  /** The languages that are hinted at where any may be spoken; `null` where only one can be. */
+  readonly hints: readonly string[] | null
 }
 
 /** Encodings that can be understood and spoken here. */
@@ -53,26 +73,30 @@ export function readSettings(settings: JsonObject, agent: JsonObject): AgentConf
     history: flags.history ?? true,
     greeting: String(agent['greeting'] ?? ''),
     context: contextOf(agent['context']),
-    flux: isFlux(agent['listen']),
-    ...readSpeak(agent['speak']),
-    ...readThink(agent['think']),
+    listen: readListen(agent['listen']),
+    voices: readSpeak(agent['speak']),
+    minds: readThink(agent['think']),
   }
 }
 
-/** The voice of a `speak` block; the first of a chain, which is the one that is used. */
-export function readSpeak(speak: unknown): Pick<AgentConfig, 'voice' | 'speed'> {
-  const first = firstOf(speak)
-  const provider = isObject(first['provider']) ? first['provider'] : { model: 'flux-kit-en' }
-  const voice = provider['type'] === 'open_ai' ? provider['voice'] : provider['model']
-  return { voice: String(voice ?? 'aura-2-thalia-en'), speed: Number(provider['speed'] ?? 1) }
+/** The voices of a `speak` block or a chain of them. */
+export function readSpeak(speak: unknown): AgentVoice[] {
+  return chainOf(speak).map((block) => {
+    const provider = isObject(block['provider']) ? block['provider'] : { model: 'flux-kit-en' }
+    const voice = provider['type'] === 'open_ai' ? provider['voice'] : provider['model']
+    return { voice: String(voice ?? 'aura-2-thalia-en'), speed: Number(provider['speed'] ?? 1) }
+  })
 }
 
-/** The prompt and the functions of a `think` block. */
-export function readThink(think: unknown): Pick<AgentConfig, 'prompt' | 'functions'> {
-  const first = firstOf(think)
-  const functions = Array.isArray(first['functions']) ? first['functions'].filter(isObject) : []
+/** The prompts and the functions of a `think` block or a chain of them. */
+export function readThink(think: unknown): AgentMind[] {
+  return chainOf(think).map(readMind)
+}
+
+function readMind(block: JsonObject): AgentMind {
+  const functions = Array.isArray(block['functions']) ? block['functions'].filter(isObject) : []
   return {
-    prompt: String(first['prompt'] ?? ''),
+    prompt: String(block['prompt'] ?? ''),
     functions: functions.map(({ name, description, parameters, endpoint }) => ({
       name: String(name),
       description: String(description ?? ''),
@@ -82,10 +106,12 @@ export function readThink(think: unknown): Pick<AgentConfig, 'prompt' | 'functio
   }
 }
 
-/** Whether a `listen` block asks for Flux. */
-export function isFlux(listen: unknown): boolean {
+/** What a `listen` block asks for. */
+export function readListen(listen: unknown): AgentListening {
   const provider = isObject(listen) && isObject(listen['provider']) ? listen['provider'] : {}
-  return provider['version'] === 'v2'
+  const hints = provider['language_hints'] ?? provider['language_hint'] ?? []
+  const multi = provider['model'] === 'flux-general-multi'
+  return { flux: provider['version'] === 'v2', hints: multi ? [hints].flat().map(String) : null }
 }
 
 function inputFormat({ encoding = 'linear16', sample_rate = 24000 }: JsonObject): AudioFormat {
@@ -104,14 +130,23 @@ function outputFormat({ encoding = 'linear16', sample_rate, container }: JsonObj
   return { encoding, sampleRate: rate } as AudioFormat
 }
 
-function contextOf(context: unknown): Utterance[] {
+function contextOf(context: unknown): AgentConfig['context'] {
   const messages = isObject(context) && Array.isArray(context['messages']) ? context['messages'] : []
-  return messages
-    .filter((message) => typeof message.content === 'string')
-    .map(({ role, content }) => ({ role, text: content }))
+  return {
+    history: messages
+      .filter((message) => typeof message.content === 'string')
+      .map(({ role, content }) => ({ role, text: content })),
+    calls: messages.flatMap((message) => (message.function_calls ?? []).map(pastCallOf)),
+  }
 }
 
-function firstOf(block: unknown): JsonObject {
-  const first = Array.isArray(block) ? block[0] : block
-  return isObject(first) ? first : {}
+/** A call as a `History` message tells it. */
+export function pastCallOf({ name, arguments: given, response }: JsonObject): PastCall {
+  return { name: String(name), arguments: String(given), output: String(response) }
+}
+
+/** The members of a chain; one that is left out is one of defaults. */
+function chainOf(block: unknown): JsonObject[] {
+  const chain = Array.isArray(block) ? block.filter(isObject) : isObject(block) ? [block] : []
+  return chain.length > 0 ? chain : [{}]
 }

@@ -1,9 +1,10 @@
-import { randomUUID } from 'node:crypto'
 import { byteLengthOf, bytesPerSample, encodeAudio } from './audio-format.ts'
 import type { EmulatorConnection, SpokenItem } from './connection.ts'
-import type { AgentConfig } from './deepgram-settings.ts'
+import { DeepgramCalls } from './deepgram-calls.ts'
+import { askChain, ChainError } from './deepgram-chain.ts'
+import { type AgentConfig, type AgentMind, pastCallOf } from './deepgram-settings.ts'
 import { Pacer, pause, sentences, words } from './pacer.ts'
-import type { Reply, ReplyContext, ToolCall, ToolOutput, Utterance } from './reply.ts'
+import type { PastCall, Reply, ReplyContext, ToolCall, ToolOutput, Utterance } from './reply.ts'
 import type { JsonObject } from './schema.ts'
 import type { Services } from './services.ts'
 
@@ -17,6 +18,8 @@ export type TurnRequest =
       readonly transcribed: boolean
     }
 
+type AnswerRequest = Extract<TurnRequest, { type: 'answer' }>
+
 /** What a turn needs of the session around it. */
 export interface TurnContext {
   readonly connection: EmulatorConnection
@@ -25,19 +28,15 @@ export interface TurnContext {
   /** How many turns the agent had before. */
   readonly turn: number
   readonly history: () => readonly Utterance[]
+  /** Calls that were answered; the turn adds its own. */
+  readonly pastCalls: PastCall[]
   /** Ids of all calls that the session asked its client for. */
   readonly issuedCalls: Set<string>
   send(type: string, fields: JsonObject): void
   tell(role: 'assistant', text: string): void
+  warn(code: string, description: string): void
   /** Ends the session with an error. */
   fail(code: string, description: string): void
-}
-
-interface PendingCall {
-  readonly id: string
-  readonly call: ToolCall
-  readonly clientSide: boolean
-  resolve(output: string): void
 }
 
 /** Functions that answer with calls for ever are stopped here. */
@@ -49,7 +48,7 @@ export class DeepgramTurn {
   readonly #request: TurnRequest
   readonly #abort = new AbortController()
   readonly #startedAt = performance.now()
-  readonly #pending = new Map<string, PendingCall>()
+  readonly #calls: DeepgramCalls
   #thoughtAt = 0
   #spoken: SpokenItem | null = null
   /** The words of the sentence under way that were sent as sound. */
@@ -59,6 +58,8 @@ export class DeepgramTurn {
   constructor(context: TurnContext, request: TurnRequest) {
     this.#context = context
     this.#request = request
+    const { issuedCalls: issued, send, warn } = context
+    this.#calls = new DeepgramCalls({ signal: this.#abort.signal, issued, send, warn })
   }
 
   /** Runs to the end; never rejects. */
@@ -67,8 +68,9 @@ export class DeepgramTurn {
       if (this.#request.type === 'say') await this.#speak(this.#request.text)
       else await this.#answer(this.#request)
     } catch (error) {
+      if (this.#abort.signal.aborted) return
       const description = error instanceof Error ? error.message : String(error)
-      if (!this.#abort.signal.aborted) this.#context.fail('FAILED_TO_THINK', description)
+      this.#context.fail(error instanceof ChainError ? error.code : 'INTERNAL_SERVER_ERROR', description)
     }
   }
 
@@ -77,11 +79,7 @@ export class DeepgramTurn {
     if (this.#abort.signal.aborted) return
     this.stop()
     if (this.#partial !== '') this.#tellSpoken(this.#partial)
-    const functions = [...this.#pending.values()]
-      .filter(({ clientSide }) => clientSide)
-      .map(({ id, call }) => ({ id, name: call.name }))
-    this.#pending.clear()
-    if (functions.length > 0) this.#context.send('FunctionCallCancelled', { functions })
+    this.#calls.withdraw()
   }
 
   /** Stops without another word. */
@@ -89,35 +87,53 @@ export class DeepgramTurn {
     this.#abort.abort()
   }
 
-  /** Takes what a function answered; returns whether one waited for it. */
-  takeResponse(id: string | null, name: string, content: string): boolean {
-    const waiting = [...this.#pending.values()].filter(({ clientSide }) => clientSide)
-    const pending = waiting.find((entry) => (id === null ? entry.call.name === name : entry.id === id))
-    if (!pending) return false
-    this.#pending.delete(pending.id)
-    pending.resolve(content)
-    return true
+  /** Takes a FunctionCallResponse; returns whether a call waited for it. */
+  takeResponse(message: JsonObject): boolean {
+    return this.#calls.take(message)
   }
 
-  async #answer(request: Extract<TurnRequest, { type: 'answer' }>): Promise<void> {
+  async #answer(request: AnswerRequest): Promise<void> {
     let outputs: ToolOutput[] = []
     for (let round = 0; round < MAX_ROUNDS; round++) {
       if (!(await pause(this.#context.services.pace.thinkMs, this.#abort.signal))) return
-      const reply = await this.#context.services.respond(request.text, this.#replyContext(request, outputs))
+      const { mind, reply } = await this.#think(request, outputs)
       if (this.#abort.signal.aborted) return
       this.#thoughtAt = performance.now()
       const { text, calls } = normalize(reply)
       this.#context.send('AgentThinking', { content: calls.length > 0 ? 'A function can tell.' : text })
       if (text !== '') await this.#speak(text)
       if (calls.length === 0 || this.#abort.signal.aborted) return
-      const answers = await this.#callAll(calls)
+      const answers = await this.#callAll(calls, mind)
       if (!answers) return
       outputs = answers
     }
   }
 
-  #replyContext(request: Extract<TurnRequest, { type: 'answer' }>, toolOutputs: ToolOutput[]): ReplyContext {
-    const { prompt, functions } = this.#context.config()
+  #think(
+    request: AnswerRequest,
+    toolOutputs: readonly ToolOutput[],
+  ): Promise<{ mind: AgentMind; reply: Reply }> {
+    const { config, services } = this.#context
+    return askChain(config().minds, {
+      doing: 'think',
+      attempt: async (mind) => {
+        const context = this.#replyContext(request, { mind, toolOutputs })
+        return { mind, reply: await services.respond(request.text, context) }
+      },
+      warn: (code, description) => this.#warn(code, description),
+    })
+  }
+
+  /** A turn that was cut off has nothing more to complain about. */
+  #warn(code: string, description: string): void {
+    if (!this.#abort.signal.aborted) this.#context.warn(code, description)
+  }
+
+  #replyContext(
+    request: AnswerRequest,
+    { mind, toolOutputs }: { mind: AgentMind; toolOutputs: readonly ToolOutput[] },
+  ): ReplyContext {
+    const { prompt, functions } = mind
     return {
       protocol: 'deepgram-agent',
       turn: this.#context.turn,
@@ -128,12 +144,12 @@ export class DeepgramTurn {
       tools: functions,
       toolOutputs,
       history: this.#context.history(),
+      pastCalls: this.#context.pastCalls,
     }
   }
 
-  /** Asks for every call at once and waits for every answer; `null` if it was cut off first. */
-  async #callAll(calls: readonly ToolCall[]): Promise<ToolOutput[] | null> {
-    const { functions, history } = this.#context.config()
+  /** Has functions called; `null` if the turn was cut off first. */
+  async #callAll(calls: readonly ToolCall[], { functions }: AgentMind): Promise<ToolOutput[] | null> {
     const known = calls.map((call) => ({
       call,
       definition: functions.find(({ name }) => name === call.name),
@@ -144,59 +160,17 @@ export class DeepgramTurn {
       this.#context.fail('NON_EXISTENT_FUNCTION_CALLED', description)
       return null
     }
-    const entries = known.map(({ call, definition }) => this.#expect(call, definition!.clientSide))
-    this.#context.send('FunctionCallRequest', { functions: entries.map(({ wire }) => wire) })
-    const answers = await Promise.race([Promise.all(entries.map(({ output }) => output)), this.#aborted()])
-    if (!answers) return null
-    if (history) this.#tellCalls(entries.map(({ wire }, i) => ({ ...wire, response: answers[i]! })))
-    return calls.map(({ name }, i) => ({ name, output: answers[i]! }))
-  }
-
-  #expect(call: ToolCall, clientSide: boolean): { wire: JsonObject; output: Promise<string> } {
-    const id = randomUUID()
-    const given = typeof call.arguments === 'string' ? call.arguments : JSON.stringify(call.arguments)
-    const wire = { id, name: call.name, arguments: given, client_side: clientSide }
-    if (clientSide) this.#context.issuedCalls.add(id)
-    const output = new Promise<string>((resolve) => {
-      this.#pending.set(id, { id, call, clientSide, resolve })
-    })
-    // An endpoint belongs to somebody else: the emulator says that it was called and calls nobody.
-    if (!clientSide) queueMicrotask(() => this.#answerForServer(id, call.name))
-    return { wire, output }
-  }
-
-  #answerForServer(id: string, name: string): void {
-    const content = '{"ok":true}'
-    const pending = this.#pending.get(id)
-    if (!pending) return
-    this.#pending.delete(id)
-    this.#context.send('FunctionCallResponse', { id, name, content })
-    pending.resolve(content)
-  }
-
-  #tellCalls(calls: readonly JsonObject[]): void {
-    this.#context.send('History', { function_calls: calls })
-  }
-
-  #aborted(): Promise<null> {
-    const { signal } = this.#abort
-    return new Promise((resolve) => {
-      if (signal.aborted) resolve(null)
-      signal.addEventListener('abort', () => resolve(null), { once: true })
-    })
+    const answered = await this.#calls.ask(
+      known.map(({ call, definition }) => ({ call, clientSide: definition!.clientSide })),
+    )
+    if (!answered) return null
+    this.#context.pastCalls.push(...answered.history.map(pastCallOf))
+    if (this.#context.config().history) this.#context.send('History', { function_calls: answered.history })
+    return answered.outputs
   }
 
   async #speak(text: string): Promise<void> {
-    const { voice, speed, output } = this.#context.config()
-    const clips = sentences(text).map((sentence) => ({
-      sentence,
-      pcm: this.#context.services.speech.synthesize({
-        text: sentence,
-        voice,
-        speed,
-        sampleRate: output.sampleRate,
-      }),
-    }))
+    const clips = sentences(text).map((sentence) => ({ sentence, pcm: this.#synthesize(sentence) }))
     // A clip that is never reached, as the turn was cut off, has nobody to tell of its failure.
     for (const { pcm } of clips) pcm.catch(() => {})
     const pacer = new Pacer(this.#context.services.pace.speed, this.#abort.signal)
@@ -208,6 +182,17 @@ export class DeepgramTurn {
     if (this.#spoken) this.#spoken.complete = true
     this.#spoken = null
     this.#context.send('AgentAudioDone', {})
+  }
+
+  #synthesize(text: string): Promise<Int16Array> {
+    const { config, services } = this.#context
+    const { voices, output } = config()
+    return askChain(voices, {
+      doing: 'speak',
+      attempt: ({ voice, speed }) =>
+        services.speech.synthesize({ text, voice, speed, sampleRate: output.sampleRate }),
+      warn: (code, description) => this.#warn(code, description),
+    })
   }
 
   /** Sends one sentence as sound. Returns `false` if it was cut off. */

@@ -9,6 +9,7 @@ export type { ConnectionSummary } from './http-api.ts'
 export type { EmulatorOptions, Pace, Timeouts, UserSpeech } from './options.ts'
 export {
   defaultReply,
+  type PastCall,
   type Reply,
   type ReplyContext,
   type Respond,

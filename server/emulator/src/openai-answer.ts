@@ -156,6 +156,7 @@ export class Answer {
       transcribed,
       tools: this.#config.toolChoice === 'none' ? [] : functionTools(this.#config.tools),
       toolOutputs: this.outOfBand ? [] : conversation.freshToolOutputs(),
+      pastCalls: conversation.pastCalls(),
       history: params['input'] === undefined ? conversation.history() : input,
     }
   }

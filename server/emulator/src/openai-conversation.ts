@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type AudioFormat, byteLengthOf, durationMs } from './audio-format.ts'
 import { OpenAIError } from './openai-error.ts'
-import type { ToolOutput, Utterance } from './reply.ts'
+import type { PastCall, ToolOutput, Utterance } from './reply.ts'
 import { isObject, type JsonObject } from './schema.ts'
 
 /** One item as it stands on the wire. */
@@ -130,6 +130,17 @@ export class OpenAIConversation {
   /** What has been said so far, in words. */
   history(): Utterance[] {
     return this.#entries.flatMap(({ item }) => utteranceOf(item))
+  }
+
+  /** Every call that was answered. */
+  pastCalls(): PastCall[] {
+    const outputs = this.#entries.filter(({ item }) => item.type === 'function_call_output')
+    return outputs.flatMap(({ item: { call_id: id, output } }) => {
+      const call = this.#entries.find(({ item }) => item.type === 'function_call' && item['call_id'] === id)
+      if (!call) return []
+      const { name, arguments: given } = call.item
+      return [{ name: String(name), arguments: String(given), output: String(output) }]
+    })
   }
 
   /** What tools have answered since the agent or the user last spoke. */

@@ -13,11 +13,21 @@ export interface ToolCall {
   readonly name: string
   /** An object is written as JSON; a string goes out as it is, valid or not. */
   readonly arguments: JsonObject | string
+  /** What a thinking model wants back with the answer; Deepgram only. */
+  readonly thoughtSignature?: string
 }
 
 /** What a client's tool answered. */
 export interface ToolOutput {
   readonly name: string
+  readonly output: string
+}
+
+/** A call that was answered earlier in the conversation. */
+export interface PastCall {
+  readonly name: string
+  /** As it went out: JSON, unless the agent wrote something else. */
+  readonly arguments: string
   readonly output: string
 }
 
@@ -44,6 +54,8 @@ export interface ReplyContext {
   /** What tools answered since the agent spoke last; empty in an ordinary turn. */
   readonly toolOutputs: readonly ToolOutput[]
   readonly history: readonly Utterance[]
+  /** Every call that was answered, those of a conversation that the client brought along too. */
+  readonly pastCalls: readonly PastCall[]
 }
 
 /** An answer: words to speak, tools to call, or words and then tools. */

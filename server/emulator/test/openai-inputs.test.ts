@@ -124,12 +124,14 @@ test('parallel_tool_calls: false leaves one call of several', async (context) =>
 })
 
 test('several outputs are spoken together after one response.create', async (context) => {
+  let past: string[] = []
   const call = (name: string) => ({ name, arguments: {} })
   const { client } = await openSession(context, {
-    respond: (_text, { toolOutputs }) =>
-      toolOutputs.length > 0
-        ? toolOutputs.map(({ name, output }) => `${name} ${output}`).join(' and ')
-        : { calls: [call('get_weather'), call('get_time')] },
+    respond: (_text, { toolOutputs, pastCalls }) => {
+      past = pastCalls.map(({ output }) => output)
+      if (toolOutputs.length === 0) return { calls: [call('get_weather'), call('get_time')] }
+      return toolOutputs.map(({ name, output }) => `${name} ${output}`).join(' and ')
+    },
   })
   await update(client, { tools: TOOLS, output_modalities: ['text'] })
   const done = await ask(client, 'both')
@@ -142,4 +144,5 @@ test('several outputs are spoken together after one response.create', async (con
   client.send({ type: 'response.create' })
   const { text } = await client.next('response.output_text.done')
   assert.equal(text, 'get_weather of weather and get_time of time')
+  assert.deepEqual(past, ['of weather', 'of time'])
 })
