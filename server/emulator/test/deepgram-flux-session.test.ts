@@ -60,7 +60,7 @@ test('a turn starts, is updated and ends, with a rising sequence', async (contex
   const [first, ...rest] = events(client)
   assert.equal(first, 'StartOfTurn')
   assert.ok(rest.length >= 6 && rest.slice(0, -1).every((event) => event === 'Update'))
-  const texts = turns(client).map(({ transcript }) => transcript as string)
+  const texts = turns(client).map(({ transcript }) => transcript! as string)
   assert.equal(texts[0], 'Hello')
   assert.ok(texts.every((text, i) => text.startsWith(texts[i - 1] ?? '')))
   assert.ok(turns(client).every((message) => message['turn_index'] === 0 && !('languages' in message)))
@@ -110,7 +110,7 @@ test('speech that goes on resumes the turn', async (context) => {
   const kinds = events(client).filter((event) => event !== 'Update')
   assert.deepEqual(kinds.slice(0, 3), ['StartOfTurn', 'EagerEndOfTurn', 'TurnResumed'])
   assert.ok(
-    turns(client).every(({ turn_index: index }, i, all) => index >= (all[i - 1]?.['turn_index'] ?? 0)),
+    turns(client).every(({ turn_index: index }, i, all) => index! >= (all[i - 1]?.['turn_index'] ?? 0)),
   )
 })
 
@@ -171,11 +171,11 @@ for (const [field, message] of [
     const { client } = await openStream(context, PATH)
     client.send({ type: 'Configure', ...message })
     const failure = await client.next('ConfigureFailure')
-    assert.ok((failure['description'] as string).includes(field))
+    assert.ok((failure['description']! as string).includes(field))
     client.send({ type: 'Configure' })
     const { thresholds, keyterms } = await client.next('ConfigureSuccess')
-    assert.deepEqual(thresholds as object, { eot_threshold: 0.7, eot_timeout_ms: 5000 })
-    assert.deepEqual(keyterms as object, [])
+    assert.deepEqual(thresholds! as object, { eot_threshold: 0.7, eot_timeout_ms: 5000 })
+    assert.deepEqual(keyterms! as object, [])
   })
 }
 

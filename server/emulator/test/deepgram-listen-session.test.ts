@@ -19,7 +19,7 @@ interface Result {
 }
 
 function resultOf(message: Message): Result {
-  return (message['channel'] as { alternatives: Result[] }).alternatives[0]!
+  return (message['channel']! as { alternatives: Result[] }).alternatives[0]!
 }
 
 function results(client: TestClient): Message[] {
@@ -190,8 +190,8 @@ test('long speech becomes final in parts, of which only the last is speech_final
   )
   for (const [i, message] of all.entries()) {
     const next = all[i + 1]
-    const end = (message['start'] as number) + (message['duration'] as number)
-    if (next) assert.ok(Math.abs(end - (next['start'] as number)) < 0.002)
+    const end = (message['start']! as number) + (message['duration']! as number)
+    if (next) assert.ok(Math.abs(end - (next['start']! as number)) < 0.002)
   }
 })
 

@@ -103,7 +103,7 @@ test('a stall fault with forMs goes on in order and loses nothing', async (conte
   client.send({ type: 'session.update', session: { type: 'realtime', instructions: 'Be brief.' } })
   const updated = await client.next('session.updated', { after: 2 })
   assert.ok(performance.now() - stalledAt > 70)
-  assert.equal((updated['session'] as { instructions: string }).instructions, 'Be brief.')
+  assert.equal((updated['session']! as { instructions: string }).instructions, 'Be brief.')
   assert.deepEqual(client.types.slice(2), [...Array(3).fill('input_audio_buffer.cleared'), 'session.updated'])
 })
 

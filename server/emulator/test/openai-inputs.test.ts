@@ -46,7 +46,7 @@ test('semantic_vad hears a turn after as much silence as its eagerness leaves', 
     await update(client, { audio: { input: { turn_detection: { type: 'semantic_vad', eagerness } } } })
     stream(client, shortSpeech(24000))
     append(client, bytesOf(new Int16Array(24000)))
-    return (await client.next('input_audio_buffer.speech_stopped'))['audio_end_ms'] as number
+    return (await client.next('input_audio_buffer.speech_stopped'))['audio_end_ms']! as number
   }
   const [high, auto, low] = [await stopped('high'), await stopped('auto'), await stopped('low')]
   assert.ok(high < auto && auto < low)

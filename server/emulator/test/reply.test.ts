@@ -12,6 +12,7 @@ const CONTEXT: ReplyContext = {
   transcribed: true,
   tools: [],
   toolOutputs: [],
+  pastCalls: [],
   history: [],
 }
 
