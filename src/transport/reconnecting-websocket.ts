@@ -107,6 +107,11 @@ export class ReconnectingWebSocket {
   #dial(url: string, protocols: readonly string[]): void {
     const { WebSocket: Socket = WebSocket, connectTimeoutMs = 10_000, onopen, onmessage } = this.#options
     const socket = new Socket(url, [...protocols])
+    // Whoever learns of a dial may give it up at once.
+    if (this.#abort.signal.aborted) {
+      socket.close()
+      return
+    }
     socket.binaryType = 'arraybuffer'
     this.#socket = socket
     let opened = false

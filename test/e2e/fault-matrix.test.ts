@@ -75,6 +75,8 @@ interface Case {
   /** Of a first connection; null where the fault has no meaning there. */
   readonly handshake: Outcome | null
   readonly open: Outcome
+  /** Options of the session. */
+  readonly session?: object
 }
 
 const CASES: readonly Case[] = [
@@ -98,7 +100,13 @@ const CASES: readonly Case[] = [
     handshake: { ends: 'ready-timeout' },
     open: 'new line',
   },
-  { name: 'stall of 2 s', fault: { type: 'stall', forMs: 2000 }, handshake: null, open: 'same line' },
+  {
+    name: 'stall of 2 s',
+    fault: { type: 'stall', forMs: 2000 },
+    handshake: null,
+    open: 'same line',
+    session: { stallTimeoutMs: 20_000 },
+  },
   { name: 'invalid JSON', fault: { type: 'send', data: 'hello' }, handshake: 'same line', open: 'same line' },
   {
     name: 'JSON that is no object',
@@ -128,6 +136,7 @@ let stack: Stack
 const voice = new FliteVoice()
 /** Pages that a case left as it found them: what a session leaves behind would show in the next one. */
 const idlePages: Page[] = []
+const emulators = new Set<Emulator>()
 
 before(async () => {
   browser = await chromium.launch(chromiumOptions())
@@ -136,6 +145,8 @@ before(async () => {
 after(async () => {
   await browser.close()
   await stack.close()
+  // Of cases that failed.
+  await Promise.all([...emulators].map((emulator) => emulator.close()))
   await voice.close()
 })
 
@@ -149,10 +160,13 @@ async function setUp(provider: ProviderName, { now = Date.now, expiresIn = 600 }
     respond: () => STORY,
     pace: { thinkMs: 0, transcriptMs: 0 },
   })
+  emulators.add(emulator)
   const page = idlePages.pop() ?? (await openPage())
   const config = {
     provider,
     url: `${emulator.webSocketUrl}${PATHS[provider]}`,
+    // Who speaks is not to be cut off by the recorded voice, but by the fault.
+    muted: SPEAKS.has(provider),
     tokens: [await mint(emulator, provider, expiresIn)],
   }
   return {
@@ -169,9 +183,10 @@ async function setUp(provider: ProviderName, { now = Date.now, expiresIn = 600 }
       assert.deepEqual(await page.evaluate('matrix.leaks()'), {}, 'something was not given back')
       assert.equal((await status(page)).state, 'closed')
       idlePages.push(page)
-      const open = emulator.connections.filter(({ closed }) => closed === null)
-      await Promise.all(open.map((connection) => connection.once('close')))
+      // A line that stands still does not hear that it is over.
+      for (const connection of emulator.connections) if (!connection.closed) connection.terminate()
       await emulator.close()
+      emulators.delete(emulator)
     },
   }
 }
@@ -248,11 +263,9 @@ for (const provider of Object.keys(PATHS) as ProviderName[]) {
   const moments: readonly Moment[] = SPEAKS.has(provider) ? ['listening', 'speaking'] : ['listening']
 
   describe(`faults of ${provider}`, { concurrency: 3 }, () => {
-    for (const { name, fault, handshake, open } of CASES) {
-      if (
-        handshake !== null &&
-        !(provider === 'listen' && typeof handshake === 'object' && fault.type === 'stall')
-      ) {
+    for (const { name, fault, handshake, open, session } of CASES) {
+      // Speech to text has no handshake: it is ready when the line is open.
+      if (handshake !== null && SPEAKS.has(provider)) {
         test(`${name} at the handshake`, { timeout: 40_000 }, async () => {
           const { emulator, page, config, tearDown } = await setUp(provider)
           emulator.addFault({ ...fault, times: 1 })
@@ -276,7 +289,7 @@ for (const provider of Object.keys(PATHS) as ProviderName[]) {
         test(`${name} while ${moment}`, { timeout: 40_000 }, async () => {
           const { emulator, page, config, tearDown } = await setUp(provider)
           const connecting = nextConnection(emulator)
-          assert.equal(await start(page, config), null)
+          assert.equal(await start(page, { ...config, session }), null)
           const first = await connecting
           await reach(page, moment)
           const second = open === 'new line' ? nextConnection(emulator) : Promise.resolve(first)
@@ -344,7 +357,7 @@ for (const provider of Object.keys(PATHS) as ProviderName[]) {
       await tearDown()
     })
 
-    test('token that expires in the midst of a conversation', { timeout: 40_000 }, async () => {
+    test('token that has expired at a reconnect', { timeout: 40_000 }, async () => {
       let ahead = 0
       const now = () => Date.now() + ahead
       const { emulator, page, config, tearDown } = await setUp(provider, { now, expiresIn: 60 })
@@ -354,14 +367,21 @@ for (const provider of Object.keys(PATHS) as ProviderName[]) {
       const connecting = nextConnection(emulator)
       assert.equal(await start(page, { ...config, tokens: [old, old, fresh] }), null)
       const first = await connecting
-      ahead = 61_000
-      const refused = emulator.once('refused')
-      const again = nextConnection(emulator)
-      first.terminate()
-      await refused
-      const connection = await again
-      await until(page, ({ state }) => state === 'open', 'a line')
-      assert.deepEqual((await goesOn(page, provider, connection)).errors, [])
+      ahead = 70_000
+      if (provider === 'openai') {
+        // This one says that the token is the matter, and the same again would be refused again.
+        first.terminate()
+        const { errors } = await until(page, ({ state }) => state === 'closed', 'the end')
+        assert.deepEqual(errors, ['unauthorized'])
+      } else {
+        const refused = emulator.once('refused')
+        const again = nextConnection(emulator)
+        first.terminate()
+        await refused
+        const connection = await again
+        await until(page, ({ state }) => state === 'open', 'a line')
+        assert.deepEqual((await goesOn(page, provider, connection)).errors, [])
+      }
       await tearDown()
     })
 

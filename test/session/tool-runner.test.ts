@@ -74,7 +74,9 @@ describe('ToolRunner', () => {
       { ...call, status: 'running' },
       { ...call, status: 'done', output: 'sunny' },
     ])
-    expect(results).to.deep.equal([{ callId: 'c1', name: 'tool', output: 'sunny' }])
+    expect(results).to.deep.equal([
+      { role: 'tool', callId: 'c1', name: 'tool', arguments: '{}', output: 'sunny' },
+    ])
     expect(warnings).to.deep.equal([])
   })
 

@@ -72,7 +72,7 @@ globalThis.matrix = {
    * @param config.stopAt The moment at which the session is stopped: 'at once', or one that `pass` names.
    * @returns What `start` was rejected with: its code, or its name; null if it was not.
    */
-  async start({ provider, url, options, session: more, tokens = ['token'], stopAt }) {
+  async start({ provider, url, options, session: more, muted = false, tokens = ['token'], stopAt }) {
     log = { states: [], errors: [], warnings: [] }
     session = new VoiceSession({
       provider: new PROVIDERS[provider]({ url, ...options }),
@@ -90,6 +90,7 @@ globalThis.matrix = {
     session.on('statechange', ({ state }) => log.states.push(state))
     session.on('error', ({ code }) => log.errors.push(code))
     session.on('warning', ({ code }) => log.warnings.push(code))
+    session.muted = muted
     if (stopAt) moments[stopAt] = () => void session.stop()
     try {
       const started = session.start()
