@@ -152,13 +152,13 @@ export class ScriptedSocket extends EventTarget {
   }
 
   /**
-   * The server accepts.
+   * The server accepts; nothing happens where it has already, or the client is gone.
    *
    * @param protocol The subprotocol that it selects; default the first that is offered. A client refuses one that is
    * not offered, and so does this one.
    */
   accept(protocol = this.protocols[0] ?? ''): this {
-    this.#assert('accept', CONNECTING)
+    if (this.readyState !== CONNECTING) return this
     if (protocol !== '' && !this.protocols.includes(protocol)) return this.drop(ABNORMAL)
     this.readyState = OPEN
     this.protocol = protocol
@@ -166,9 +166,13 @@ export class ScriptedSocket extends EventTarget {
     return this
   }
 
-  /** The server refuses the handshake, or cannot be reached: a page cannot tell the two apart. */
+  /**
+   * The server refuses the handshake, or cannot be reached: a page cannot tell the two apart.
+   *
+   * @throws {DOMException} `InvalidStateError`, where it has accepted already.
+   */
   refuse(): this {
-    this.#assert('refuse', CONNECTING)
+    if (this.readyState === OPEN) throw invalidState('refuse', 'connecting', this)
     return this.drop(ABNORMAL)
   }
 
@@ -262,10 +266,6 @@ export class ScriptedSocket extends EventTarget {
     return new Error(
       `Cannot wait as ${what} must be sent before the socket is closed: current value is ${sent.join(', ') || 'nothing'}`,
     )
-  }
-
-  #assert(method: string, state: number): void {
-    if (this.readyState !== state) throw invalidState(method, 'connecting', this)
   }
 }
 
