@@ -34,6 +34,8 @@ export interface FakeMicrophone {
 
 /** So far ahead a sound is scheduled that the audio thread has heard of it in time, in seconds. */
 const LEAD_SECONDS = 0.02
+/** Chromium gives away the last part of a quantum in which a source ends: so much silence is put there. */
+const RENDER_QUANTUM = 128
 
 /**
  * A microphone that hears exactly what it is given. It needs a browser that lets sound begin: in a page that nobody
@@ -70,7 +72,8 @@ export function fakeMicrophone(
     { loop, start }: { loop: boolean; start: number },
   ): Promise<void> {
     if (start === Number.POSITIVE_INFINITY) return stopped.promise
-    const buffer = new AudioBuffer({ length: samples.length, sampleRate: context.sampleRate })
+    const length = samples.length + (loop ? 0 : RENDER_QUANTUM)
+    const buffer = new AudioBuffer({ length, sampleRate: context.sampleRate })
     buffer.getChannelData(0).set(samples)
     const source = new AudioBufferSourceNode(context, { buffer, loop })
     sources.add(source)

@@ -39,24 +39,20 @@ async function started(options: Partial<VoiceSessionOptions>): Promise<ScriptedS
   return server.dialled.at(-1) as ScriptedSocket
 }
 
-/** What the server has heard so far, as samples. */
-function heard(socket: ScriptedSocket): Float32Array {
-  const bytes = socket.texts.flatMap(({ type, audio }) =>
-    type === 'input_audio_buffer.append' ? [...atob(String(audio))].map((c) => c.charCodeAt(0)) : [],
-  )
+/** Waits for so much sound more. @returns It, as samples. */
+async function hear(socket: ScriptedSocket, seconds: number): Promise<Float32Array> {
+  const bytes: number[] = []
+  while (bytes.length < 2 * seconds * RATE) {
+    const { audio } = await socket.whenSent('input_audio_buffer.append')
+    for (const letter of atob(String(audio))) bytes.push(letter.charCodeAt(0))
+  }
   return decodePCM16(new Int16Array(Uint8Array.from(bytes).buffer))
 }
 
-/** Waits until the server has heard so much more. */
-async function more(socket: ScriptedSocket, seconds: number): Promise<Float32Array> {
-  const enough = heard(socket).length + seconds * RATE
-  while (heard(socket).length < enough) {
-    await socket.whenSent('input_audio_buffer.append')
-  }
-  return heard(socket)
-}
+describe('fakeMicrophone', function () {
+  // A busy machine may lose sound between two threads of the browser.
+  this.retries(2)
 
-describe('fakeMicrophone', () => {
   afterEach(async () => {
     for (const session of sessions.splice(0)) await session.stop()
     for (const context of contexts.splice(0)) await context.close()
@@ -68,9 +64,9 @@ describe('fakeMicrophone', () => {
     const socket = await started({ input: microphone.stream, audioContext })
     const voice = speechLike(7, { sampleRate: RATE, seconds: 1 })
     // The session fades a stream in; afterwards nothing is changed.
-    await more(socket, 0.2)
+    await hear(socket, 0.2)
     await microphone.play(voice)
-    const all = await more(socket, 0.3)
+    const all = await hear(socket, 1.5)
     const { value, lag } = correlation(voice, all)
     expect(value).to.be.greaterThan(0.999_99)
     const worst = voice.reduce((most, x, i) => Math.max(most, Math.abs(x - all[lag + i]!)), 0)
@@ -83,12 +79,12 @@ describe('fakeMicrophone', () => {
     const audioContext = openContext(RATE)
     const microphone = fakeMicrophone(undefined, { audioContext })
     const socket = await started({ input: microphone.stream, audioContext })
-    await more(socket, 0.2)
+    await hear(socket, 0.2)
     const voice = speechLike(3, { sampleRate: RATE, seconds: 0.6 })
     void microphone.play(voice.subarray(0, 5000))
     void microphone.play(voice.subarray(5000, 5001))
     await microphone.play(voice.subarray(5001))
-    expect(correlation(voice, await more(socket, 0.3)).value).to.be.greaterThan(0.999_99)
+    expect(correlation(voice, await hear(socket, 1)).value).to.be.greaterThan(0.999_99)
   })
 
   it('brings sound of another rate to that of its context, and into a session with a context of its own', async () => {
@@ -98,8 +94,8 @@ describe('fakeMicrophone', () => {
       loop: true,
     })
     const socket = await started({ input: microphone.stream })
-    await more(socket, 0.2)
-    const all = (await more(socket, 0.5)).slice(-RATE / 2)
+    await hear(socket, 0.2)
+    const all = await hear(socket, 0.5)
     expect(peakFrequency(all, { sampleRate: RATE })).to.be.closeTo(1000, 1)
     expect(rms(all)).to.be.closeTo(0.5 * Math.SQRT1_2, 0.01)
     microphone.stop()
