@@ -19,9 +19,10 @@ interface Waiter {
 
 /** What RFC 9110 calls a token: all that a subprotocol may consist of. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-/** What RFC 6455 says of a line that ended without a closing handshake, and of a close without a code. */
-const ABNORMAL = 1006
+/** RFC 6455: a close as it should be, one without a code, and a line that ended without a closing handshake. */
 const NORMAL = 1000
+const NO_CODE = 1005
+const ABNORMAL = 1006
 const [CONNECTING, OPEN, CLOSING, CLOSED] = [0, 1, 2, 3]
 const EVENTS = ['open', 'message', 'error', 'close'] as const
 
@@ -148,7 +149,7 @@ export class ScriptedSocket extends EventTarget {
     this.closedWith = code ?? NORMAL
     this.closeReason = reason
     if (!opened) queueMicrotask(() => this.#end(ABNORMAL))
-    else if (this.answersClose) queueMicrotask(() => this.#end(code ?? NORMAL, reason))
+    else if (this.answersClose) queueMicrotask(() => this.#end(code ?? NO_CODE, reason))
   }
 
   /**

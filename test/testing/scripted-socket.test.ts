@@ -161,6 +161,14 @@ describe('ScriptedSocket', () => {
     expect([code, reason, wasClean, socket.readyState]).to.deep.equal([3001, 'bye', true, WebSocket.CLOSED])
   })
 
+  it('close() without a code is answered with 1005, as the real one is', async () => {
+    const socket = create().accept()
+    const heard = listen(socket)
+    socket.close()
+    await new Promise((resolve) => setTimeout(resolve))
+    expect([heard, socket.closedWith]).to.deep.equal([['close 1005'], 1000])
+  })
+
   it('close() is not answered where answersClose is false, until drop()', async () => {
     const socket = create().accept()
     const heard = listen(socket)
