@@ -39,6 +39,7 @@ export default [
   entry('voicewire/audio', 'dist/audio.js', '5.5 kB'),
   entry('the Resampler alone', 'dist/audio.js', '1.2 kB', { import: '{ Resampler }' }),
   entry('the LocalSpeechDetector alone', 'dist/audio.js', '1.5 kB', { import: '{ LocalSpeechDetector }' }),
+  entry('voicewire/testing', 'dist/testing.js', '9 kB'),
   entry('dist/voice-agent.js, the one file for a script tag', 'dist/voice-agent.js', '48 kB'),
   entry('worklets/capture.js, loaded by the microphone', 'dist/worklets/capture.js', '2 kB'),
   entry('worklets/playback.js, loaded by the speaker', 'dist/worklets/playback.js', '4 kB'),

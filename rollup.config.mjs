@@ -171,4 +171,14 @@ const core = {
   output: { file: path('dist/voicewire.js'), format: 'es', inlineDynamicImports: true, sourcemap: true },
 }
 
-export default [...worklets, modules, single, core]
+/**
+ * For tests, and from a graph of its own: sharing modules would cut what pages load into more files. It knows the
+ * library's objects by their shape, so that two copies do not matter.
+ */
+const testing = {
+  input: path('src/testing/index.ts'),
+  plugins: [resolve(), compile(), minify({ format: { comments: false } })],
+  output: { file: path('dist/testing.js'), format: 'es', sourcemap: true },
+}
+
+export default [...worklets, modules, single, core, testing]

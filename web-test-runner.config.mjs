@@ -36,7 +36,7 @@ async function mockServiceWorker(context, next) {
 
 export default {
   middleware: [mockServiceWorker],
-  files: ['test/{audio,auth,elements,providers,session,transport,util}/**/*.test.ts'],
+  files: ['test/{audio,auth,elements,providers,session,testing,transport,util}/**/*.test.ts'],
   nodeResolve: { exportConditions: ['browser'] },
   plugins: [esbuildPlugin({ ts: true, target: 'es2022' })],
   // Most tests have no gesture; those of the autoplay policy itself are among the end-to-end tests.

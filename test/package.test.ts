@@ -18,8 +18,10 @@ test('package: every entry can be imported on a server, where nothing happens', 
   const elements = await load('voicewire/elements')
   await load('voicewire/elements/voice-agent.js')
   await load('voicewire/audio')
+  const testing = await load('voicewire/testing')
   assert.equal(typeof core['VoiceSession'], 'function')
   assert.equal(typeof elements['VoiceAgent'], 'function')
+  assert.equal(typeof testing['ScriptedSocket'], 'function')
   assert.deepEqual(
     // Lit itself leaves its version, and on a server a registry of elements.
     Object.keys(globalThis).filter(

@@ -1,5 +1,6 @@
 import { LocalSpeechDetector } from '../../src/audio/local-speech-detector.ts'
 import { encodePCM16 } from '../../src/audio/pcm.ts'
+import { rms } from '../../src/testing/loudness.ts'
 import { readWav, referenceResample } from '../../test/support/signal.ts'
 import { median, quantile, table } from '../support/report.ts'
 import { describeEcho } from './echo.ts'
@@ -46,16 +47,6 @@ function labelsOf(clean: Float32Array): boolean[] {
     last = k
   }
   return labels
-}
-
-function rms(sound: Float32Array, where: (chunk: number) => boolean = () => true): number {
-  let [energy, count] = [0, 0]
-  for (const [i, x] of sound.entries()) {
-    if (!where(Math.floor(i / CHUNK))) continue
-    energy += x * x
-    count++
-  }
-  return Math.sqrt(energy / count)
 }
 
 function judge(judgeOf: Judge, sound: Float32Array): boolean[] {
@@ -120,7 +111,7 @@ export async function run(): Promise<string> {
   const clean = new Float32Array(speech.length + BEFORE_SECONDS * RATE)
   clean.set(speech, BEFORE_SECONDS * RATE)
   const labels = labelsOf(clean)
-  const loudness = rms(clean, (k) => labels[k] === true)
+  const loudness = rms(clean.filter((_, i) => labels[Math.floor(i / CHUNK)]))
   const judges = [OURS, await openWebRTC(), THRESHOLD]
 
   const rows: (string | number)[][] = [

@@ -1,8 +1,8 @@
 import { EchoSentinel } from '../../src/audio/echo-sentinel.ts'
 import { energyOf, levelOf } from '../../src/audio/level.ts'
+import { randomly } from '../../src/testing/random.ts'
 import { readWav } from '../../test/support/signal.ts'
 import { table } from '../support/report.ts'
-import { randomly } from './noises.ts'
 
 const FIXTURE = new URL('../../test/fixtures/speech-44k1.wav', import.meta.url).pathname
 const RATE = 44_100

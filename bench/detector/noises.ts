@@ -1,13 +1,5 @@
 /** Sounds that are not speech, made here so that every run has the same. */
-
-/** Uniform noise in −1…1, the same for the same seed. */
-export function randomly(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0
-    return state / 2 ** 31
-  }
-}
+import { randomly } from '../../src/testing/random.ts'
 
 function generate(length: number, sample: (i: number) => number): Float32Array {
   return Float32Array.from({ length }, (_, i) => sample(i))

@@ -1,4 +1,5 @@
-import { bandAmplitude, decibels, noise, sine } from '../../test/audio/support/signal.ts'
+import { decibels } from '../../src/testing/loudness.ts'
+import { bandAmplitude, noise, sine } from '../../test/audio/support/signal.ts'
 import { Recorder, reached } from './recorder.ts'
 import { STREAM_RATE, type Strategy, scheduledSources, voicewire } from './strategies.ts'
 import { voiceLike } from './voice-like.ts'

@@ -1,5 +1,6 @@
 import type { PlaybackMessage } from '../../src/audio/worklet-messages.ts'
-import { decibels, fitSine, noise, sine } from '../../test/audio/support/signal.ts'
+import { decibels } from '../../src/testing/loudness.ts'
+import { fitSine, noise, sine } from '../../test/audio/support/signal.ts'
 import { Recorder, reached } from './recorder.ts'
 import { ring, STREAM_RATE, type Strategy, scheduledSources, voicewire } from './strategies.ts'
 import { voiceLike } from './voice-like.ts'

@@ -1,4 +1,6 @@
 /** Sound quality by sines, in double precision, the same for everyone. */
+import { decibels } from '../../src/testing/loudness.ts'
+import { sine } from '../../src/testing/signal.ts'
 import type { Stream } from './peers.ts'
 import type { Rates } from './rates.ts'
 
@@ -23,16 +25,8 @@ export interface Quality {
   noise: number
 }
 
-export function decibels(ratio: number): number {
-  return 20 * Math.log10(ratio)
-}
-
 export function tone(frequency: number, sampleRate: number, seconds: number): Float32Array {
-  const step = (2 * Math.PI * frequency) / sampleRate
-  return Float32Array.from(
-    { length: Math.round(seconds * sampleRate) },
-    (_, i) => 0.9 * Math.sin(step * i + 0.3),
-  )
+  return sine(frequency, { sampleRate, seconds, amplitude: 0.9, phase: 0.3 })
 }
 
 /** Fits a sine of a known frequency from sample `start` on: its amplitude and phase, and the amplitude of the rest. */

@@ -1,5 +1,6 @@
-/** Reference signal processing for tests: plain, slow, in double precision, and independent of `src`. */
+/** Reference signal processing for tests: plain, slow, in double precision, and independent of what it judges. */
 import { readFileSync } from 'node:fs'
+import { correlation } from '../../src/testing/correlation.ts'
 
 /** The published design of the library's filter, from which a reference can be computed. */
 const HALF_LENGTH = 26
@@ -55,36 +56,6 @@ export function readWav(path: string): { samples: Float64Array; sampleRate: numb
   return { samples, sampleRate: file.readUInt32LE(24) }
 }
 
-/** @returns The normalised correlation of two signals of equal length, −1…1. */
-export function correlation(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let ab = 0
-  let aa = 0
-  let bb = 0
-  for (let i = 0; i < a.length; i++) {
-    const x = a[i] ?? 0
-    const y = b[i] ?? 0
-    ab += x * y
-    aa += x * x
-    bb += y * y
-  }
-  return aa > 0 && bb > 0 ? ab / Math.sqrt(aa * bb) : 0
-}
-
-/** @returns Where in `long` the signal `short` fits best, and how well. */
-function bestLag(
-  short: Float64Array,
-  long: Float64Array,
-  from: number,
-  to: number,
-): { lag: number; value: number } {
-  let best = { lag: from, value: -1 }
-  for (let lag = Math.max(0, from); lag <= Math.min(to, long.length - short.length); lag++) {
-    const value = correlation(short, long.subarray(lag, lag + short.length))
-    if (value > best.value) best = { lag, value }
-  }
-  return best
-}
-
 /**
  * Cuts a recording into windows of one second and finds each in a reference that is played in a loop.
  *
@@ -105,8 +76,9 @@ export function windowCorrelations(
   for (let at = 0; at + sampleRate <= recording.length; at += sampleRate) {
     const window = recording.subarray(at, at + sampleRate)
     if (Math.hypot(...window.subarray(0, 4000)) + Math.hypot(...window.subarray(-4000)) < 0.05) continue
-    const { lag } = bestLag(decimate(window), slowLoop, 0, slowLoop.length)
-    values.push(bestLag(window, looped, lag * coarse - 16, lag * coarse + 16).value)
+    const { lag } = correlation(decimate(window), slowLoop)
+    const near = { fromLag: lag * coarse - 16, toLag: lag * coarse + 16 }
+    values.push(correlation(window, looped, near).value)
   }
   return values
 }

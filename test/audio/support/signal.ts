@@ -1,3 +1,8 @@
+import { rms } from '../../../src/testing/loudness.ts'
+import * as signal from '../../../src/testing/signal.ts'
+
+export { decibels } from '../../../src/testing/loudness.ts'
+
 /** A sine of amplitude 1, or less, starting at an arbitrary phase so that nothing lines up by chance. */
 export function sine(
   frequency: number,
@@ -5,28 +10,17 @@ export function sine(
   length: number,
   amplitude = 1,
 ): Float32Array<ArrayBuffer> {
-  const step = (2 * Math.PI * frequency) / sampleRate
-  return Float32Array.from({ length }, (_, i) => amplitude * Math.sin(step * i + 0.3))
+  return signal.sine(frequency, { sampleRate, seconds: length / sampleRate, amplitude, phase: 0.3 })
 }
 
 /** Uniform noise in −amplitude…amplitude, the same for the same seed. */
 export function noise(length: number, amplitude = 0.5, seed = 1): Float32Array<ArrayBuffer> {
-  let state = seed
-  return Float32Array.from({ length }, () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0
-    return (state / 2 ** 31) * amplitude
-  })
-}
-
-export function decibels(ratio: number): number {
-  return 20 * Math.log10(ratio)
+  return signal.noise(seed, { sampleRate: length, seconds: 1, amplitude })
 }
 
 /** Amplitude of the sine that has the same power. */
 export function amplitudeOf(samples: Float32Array): number {
-  let energy = 0
-  for (const sample of samples) energy += sample * sample
-  return Math.sqrt((2 * energy) / samples.length)
+  return Math.SQRT2 * rms(samples)
 }
 
 /** Fits a sine of a known frequency: its amplitude, and the amplitude of everything else. */
