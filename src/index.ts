@@ -25,7 +25,12 @@ export type {
   VoiceWarning,
   Word,
 } from './events.ts'
-export { DeepgramAgent, type DeepgramAgentOptions } from './providers/deepgram-agent.ts'
+export { DeepgramAgent, type DeepgramAgentCommand } from './providers/deepgram-agent.ts'
+export type {
+  DeepgramAgentDetail,
+  DeepgramAgentOptions,
+  DeepgramAgentUpdate,
+} from './providers/deepgram-agent-options.ts'
 export type { DeepgramRegion } from './providers/deepgram-auth.ts'
 export {
   DeepgramFlux,

@@ -1,7 +1,18 @@
 import type { AudioFormat } from '../audio/audio-format.ts'
-import { VoiceError, type VoiceErrorCode } from '../errors.ts'
-import { isObject, type JsonObject, parseObject, stringField } from '../util/json.ts'
+import { type JsonObject, parseObject, stringField } from '../util/json.ts'
+import { AgentCalls } from './deepgram-agent-calls.ts'
 import type {
+  DeepgramAgentDetail,
+  DeepgramAgentOptions,
+  DeepgramAgentOwnCommand,
+  DeepgramAgentUpdate,
+} from './deepgram-agent-options.ts'
+import { type Agent, formatOf, isFlux, listenOf, settingsOf } from './deepgram-agent-settings.ts'
+import { AgentUpdates } from './deepgram-agent-updates.ts'
+import { deepgramOrigin, deepgramProtocols } from './deepgram-auth.ts'
+import { deepgramError, deepgramWarning, UNREADABLE } from './deepgram-messages.ts'
+import type {
+  Capabilities,
   Command,
   Credential,
   Endpoint,
@@ -10,53 +21,20 @@ import type {
   SessionContext,
   WireData,
 } from './provider.ts'
-import { relayError } from './relay-errors.ts'
 
-export interface DeepgramAgentOptions {
-  /** The language model: a model of OpenAI by name, or a whole `think` block. Default `gpt-4o-mini`. */
-  think?: string | JsonObject
-  /** The agent's voice: a model of Deepgram by name, or a whole `speak` block. Default `aura-2-thalia-en`. */
-  speak?: string | JsonObject
-  /** What hears the user: a model of Deepgram by name, or a whole `listen` block. Default `nova-3`. */
-  listen?: string | JsonObject
-  /** What the agent is and how it behaves. */
-  instructions?: string
-  /** What the agent says first; without it the agent waits to be spoken to. */
-  greeting?: string
-  /** Rate of the microphone on the wire, in Hz; default 16 000. */
-  inputSampleRate?: number
-  /** Rate of the agent's voice, in Hz: 8000, 16 000, 24 000, 32 000 or 48 000; default 24 000. */
-  outputSampleRate?: 8000 | 16_000 | 24_000 | 32_000 | 48_000
-  /** Further top-level fields of `Settings`, such as `tags` or `mip_opt_out`. */
-  settings?: JsonObject
-  /** Where a direct connection goes; default `wss://agent.deepgram.com/v1/agent/converse`. */
-  url?: string
-}
+/** What the session asks of Deepgram's agent. */
+export type DeepgramAgentCommand =
+  | Exclude<Command, { type: 'update' }>
+  | { readonly type: 'update'; readonly id: number; readonly config: DeepgramAgentUpdate }
+  | DeepgramAgentOwnCommand
+
+type AgentEvent = ProviderEvent<DeepgramAgentDetail>
 
 /** Deepgram ends a session after some ten seconds without audio or this message; half of that is safe. */
 const KEEP_ALIVE = { intervalMs: 5000, data: '{"type":"KeepAlive"}' } as const
 
-/** Failures of Deepgram's own after which a new connection can go on with the conversation. */
-const RETRYABLE = new Set([
-  'INTERNAL_SERVER_ERROR',
-  'FAILED_TO_START_LISTENING',
-  'ASR_CONNECTION_CLOSED',
-  'ASR_DRIVER_TIMEOUT',
-  'SERVER_GOING_AWAY',
-  'CLIENT_MESSAGE_TIMEOUT',
-  'MAXIMUM_SESSION_LENGTH_REACHED',
-])
-
-const CODES: Readonly<Record<string, VoiceErrorCode>> = {
-  INVALID_SETTINGS: 'configuration-rejected',
-  AGENT_ID_NOT_SUPPORTED: 'configuration-rejected',
-  INVALID_AGENT_ID: 'configuration-rejected',
-  USER_AUDIO_FORMAT: 'configuration-rejected',
-  MAXIMUM_SESSION_LENGTH_REACHED: 'session-expired',
-  UNPARSABLE_CLIENT_MESSAGE: 'protocol-error',
-  NON_SETTINGS_MESSAGE_BEFORE_SETTINGS: 'protocol-error',
-  SETTINGS_ALREADY_APPLIED: 'protocol-error',
-}
+/** How long before the end of a session Deepgram warns of it, in ms. */
+const WARNED_MS = 300_000
 
 /**
  * The Deepgram Voice Agent API. Deepgram names neither turns nor items, so this adapter counts the agent's
@@ -69,8 +47,13 @@ export class DeepgramAgent implements Provider {
   readonly inputFormat: AudioFormat
   readonly outputFormat: AudioFormat
   readonly keepAlive = KEEP_ALIVE
-  readonly #options: DeepgramAgentOptions
+  readonly #options: Agent
+  /** What is in force in this conversation. */
+  #agent: Agent
+  readonly #calls = new AgentCalls()
+  readonly #updates = new AgentUpdates()
   #context: SessionContext = { history: [], resumed: false }
+  #state: 'opened' | 'set' | 'ready' = 'opened'
   #entries = 0
   /** The agent's turn at hand; null between turns. */
   #turn: string | null = null
@@ -79,20 +62,48 @@ export class DeepgramAgent implements Provider {
   #cutTurn: string | null = null
   #dropping = false
 
+  /** @throws {TypeError} If there is an `agentId` and something that the agent of that id has itself. */
   constructor(options: DeepgramAgentOptions = {}) {
-    this.#options = options
-    this.inputFormat = { encoding: 'pcm16', sampleRate: options.inputSampleRate ?? 16_000 }
-    this.outputFormat = { encoding: 'pcm16', sampleRate: options.outputSampleRate ?? 24_000 }
+    const { agentId, inputEncoding, inputSampleRate, outputEncoding, outputSampleRate } = options
+    for (const part of ['instructions', 'think', 'speak', 'listen', 'greeting'] as const) {
+      if (agentId === undefined || options[part] === undefined) continue
+      throw new TypeError(
+        `Cannot use agentId as ${part} must be that of the agent: current value is ${options[part]}`,
+      )
+    }
+    this.#options = this.#agent = options as Agent
+    this.inputFormat = formatOf(inputEncoding, inputSampleRate, 16_000)
+    this.outputFormat = formatOf(outputEncoding, outputSampleRate, 24_000)
+  }
+
+  get capabilities(): Capabilities {
+    const { agentId } = this.#agent
+    return {
+      speech: true,
+      text: true,
+      images: false,
+      say: true,
+      tools: true,
+      update: true,
+      endTurn: isFlux(listenOf(this.#agent)),
+      history: agentId === undefined,
+      words: false,
+    }
   }
 
   endpoint(credential: Credential | null): Endpoint {
-    const { url = 'wss://agent.deepgram.com/v1/agent/converse' } = this.#options
-    if (!credential) return { url, protocols: [] }
-    return { url, protocols: [credential.type === 'api-key' ? 'token' : 'bearer', credential.value] }
+    const { url, region } = this.#options
+    const origin = region ? deepgramOrigin(region) : 'wss://agent.deepgram.com'
+    return { url: url ?? `${origin}/v1/agent/converse`, protocols: deepgramProtocols(credential) }
   }
 
-  open(context: SessionContext): Iterable<ProviderEvent> {
+  open(context: SessionContext): Iterable<AgentEvent> {
+    const { resumed, tools } = context
     this.#context = context
+    this.#agent = { ...(resumed ? this.#agent : this.#options), ...(tools && { tools }) }
+    this.#calls.forget()
+    this.#updates.forget()
+    this.#state = 'opened'
     this.#entries = 0
     this.#turn = null
     this.#cutTurn = null
@@ -100,73 +111,38 @@ export class DeepgramAgent implements Provider {
     return []
   }
 
-  *decode(data: string | ArrayBuffer): Iterable<ProviderEvent> {
+  *decode(data: string | ArrayBuffer): Iterable<AgentEvent> {
     if (typeof data !== 'string') {
       if (!this.#dropping) yield { type: 'audio', itemId: this.#turnId(), data: new Uint8Array(data) }
       return
     }
     const event = parseObject(data)
-    if (!event) {
-      yield {
-        type: 'warning',
-        code: 'unreadable-message',
-        message: 'The server sent a message that is not a JSON object',
-      }
-      return
-    }
-    switch (event['type']) {
-      case 'Welcome':
-        yield { type: 'reply', data: JSON.stringify(this.#settings()) }
-        break
-      case 'SettingsApplied':
-        yield { type: 'ready' }
-        break
-      case 'UserStartedSpeaking':
-        yield { type: 'speech-start' }
-        this.#cutTurn = this.#turn
-        yield* this.#endTurn()
-        this.#dropping = true
-        break
-      case 'ConversationText':
-        yield* this.#text(event)
-        break
-      case 'AgentThinking':
-        this.#dropping = false
-        yield { type: 'thinking' }
-        break
-      case 'AgentStartedSpeaking':
-        this.#dropping = false
-        break
-      case 'AgentAudioDone':
-        yield* this.#endTurn()
-        yield { type: 'response-end', status: 'completed' }
-        break
-      case 'InjectionRefused':
-        yield { type: 'warning', code: 'injection-refused', message: stringField(event, 'message') }
-        break
-      case 'Warning':
-        yield {
-          type: 'warning',
-          code: stringField(event, 'code'),
-          message: stringField(event, 'description'),
-        }
-        break
-      case 'Error':
-        yield deepgramError(event)
-        break
-    }
+    if (event) yield* this.#message(event, stringField(event, 'type'))
+    else yield UNREADABLE
   }
 
-  *encode(command: Command): Iterable<WireData> {
+  *encode(command: DeepgramAgentCommand): Iterable<WireData> {
     switch (command.type) {
       case 'text':
         yield JSON.stringify({ type: 'InjectUserMessage', content: command.text })
         break
       case 'say':
-        // What was cut off is not to come back under its name.
-        if (this.#dropping) this.#turn = null
-        this.#dropping = false
-        yield JSON.stringify({ type: 'InjectAgentMessage', message: command.text, behavior: 'queue' })
+        yield this.#inject({ message: command.text, behavior: 'queue' })
+        break
+      case 'inject-agent':
+        yield this.#inject(command)
+        break
+      case 'end-turn':
+        if (this.capabilities.endTurn) yield '{"type":"ForceEndTurn"}'
+        break
+      case 'update':
+        yield* this.#update(command)
+        break
+      case 'tool-result':
+        yield* this.#calls.answer(command)
+        break
+      case 'custom-to-think':
+        yield JSON.stringify({ type: '__customToThinkProvider', content: command.content })
         break
       case 'interrupt':
         // Deepgram has no word for it: it hears the user itself, and a button of the page only stops playback.
@@ -178,47 +154,112 @@ export class DeepgramAgent implements Provider {
     }
   }
 
-  encodeAudio(pcm: Int16Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(pcm.buffer, pcm.byteOffset, pcm.byteLength)
+  encodeAudio(samples: Int16Array<ArrayBuffer> | Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength)
   }
 
-  #settings(): JsonObject {
-    const { think = 'gpt-4o-mini', speak = 'aura-2-thalia-en', listen = 'nova-3' } = this.#options
-    const { instructions, greeting, settings } = this.#options
-    const { history, resumed } = this.#context
-    const prompt = instructions === undefined ? {} : { prompt: instructions }
-    return {
-      type: 'Settings',
-      ...settings,
-      audio: {
-        input: { encoding: 'linear16', sample_rate: this.inputFormat.sampleRate },
-        output: { encoding: 'linear16', sample_rate: this.outputFormat.sampleRate, container: 'none' },
-      },
-      agent: {
-        listen: isObject(listen) ? listen : { provider: { type: 'deepgram', model: listen } },
-        think: isObject(think)
-          ? { ...prompt, ...think }
-          : { provider: { type: 'open_ai', model: think }, ...prompt },
-        speak: isObject(speak) ? speak : { provider: { type: 'deepgram', model: speak } },
-        ...(greeting && !resumed && { greeting }),
-        ...(history.length > 0 && {
-          context: {
-            messages: history.flatMap((entry) =>
-              entry.role === 'tool' ? [] : { type: 'History', role: entry.role, content: entry.text },
-            ),
-          },
-        }),
-      },
+  *#message(event: JsonObject, type: string): Iterable<AgentEvent> {
+    switch (type) {
+      case 'Welcome':
+        yield* this.#greeted()
+        break
+      case 'SettingsApplied':
+        if (this.#state === 'set') yield { type: 'ready' }
+        this.#state = 'ready'
+        break
+      case 'UserStartedSpeaking':
+        yield { type: 'speech-start' }
+        this.#cutTurn = this.#turn
+        yield* this.#endTurn()
+        this.#dropping = true
+        break
+      case 'ConversationText':
+        yield* this.#text(event)
+        break
+      case 'AgentThinking':
+        this.#beginTurn()
+        yield { type: 'thinking' }
+        yield detail({ name: 'thinking', content: stringField(event, 'content') })
+        break
+      case 'AgentStartedSpeaking':
+        this.#beginTurn()
+        yield* latency(event)
+        break
+      case 'LatencyReport':
+        yield* latency(event)
+        break
+      case 'AgentAudioDone':
+        yield* this.#endTurn()
+        yield { type: 'response-end', status: 'completed' }
+        break
+      case 'FunctionCallRequest':
+        yield* this.#calls.request(event)
+        break
+      case 'FunctionCallCancelled':
+        yield { type: 'tool-cancel', callIds: this.#calls.cancel(event) }
+        break
+      case 'FunctionCallResponse':
+        yield detail({
+          name: 'server-call-answered',
+          callId: stringField(event, 'id'),
+          tool: stringField(event, 'name'),
+          output: stringField(event, 'content'),
+        })
+        break
+      case 'ThinkUpdated':
+      case 'SpeakUpdated':
+      case 'ListenUpdated':
+      case 'PromptUpdated': {
+        const id = this.#updates.acknowledge(type)
+        if (id !== null) yield { type: 'updated', id }
+        break
+      }
+      case 'InjectionRefused': {
+        const message = stringField(event, 'message')
+        yield { type: 'warning', code: 'injection-refused', message }
+        yield detail({ name: 'injection-refused', message })
+        break
+      }
+      case 'History': {
+        const { type: _, ...message } = event
+        yield detail({ name: 'history', message })
+        break
+      }
+      case '__customFromThinkProvider':
+        yield detail({ name: 'custom-from-think', content: event['content'] })
+        break
+      case 'Warning':
+        // A new connection in time is all that there is to do about it.
+        if (event['code'] === 'MAXIMUM_SESSION_LENGTH_APPROACHING')
+          yield { type: 'expiring', inMs: WARNED_MS }
+        else yield deepgramWarning(event)
+        break
+      case 'Error':
+        yield deepgramError(event)
+        break
     }
   }
 
-  *#text(event: JsonObject): Iterable<ProviderEvent> {
+  /** A second `Settings` would end the session. */
+  *#greeted(): Iterable<AgentEvent> {
+    if (this.#state !== 'opened') return
+    this.#state = 'set'
+    const formats = { input: this.inputFormat, output: this.outputFormat }
+    const settings = settingsOf(this.#agent, formats, this.#context, this.#calls.signatures)
+    yield { type: 'reply', data: JSON.stringify(settings) }
+  }
+
+  *#text(event: JsonObject): Iterable<AgentEvent> {
     const content = stringField(event, 'content')
     if (event['role'] === 'user') {
       yield* this.#endTurn()
       this.#dropping = false
       this.#entries++
       yield { type: 'transcript', id: `user-${this.#entries}`, role: 'user', text: content, final: true }
+      const [languages, languagesHinted] = [strings(event['languages']), strings(event['languages_hinted'])]
+      if (languages.length > 0 || languagesHinted.length > 0) {
+        yield detail({ name: 'languages', languages, languagesHinted })
+      }
       yield { type: 'speech-end' }
       return
     }
@@ -234,7 +275,32 @@ export class DeepgramAgent implements Provider {
     yield { type: 'transcript', id, role: 'assistant', delta, final: true }
   }
 
-  *#endTurn(): Iterable<ProviderEvent> {
+  #inject({ message, behavior }: { readonly message: string; readonly behavior?: string }): string {
+    this.#beginTurn()
+    return JSON.stringify({ type: 'InjectAgentMessage', message, ...(behavior && { behavior }) })
+  }
+
+  /** @throws {TypeError} If what thinks is to change in part, and is not known as it is kept at Deepgram. */
+  *#update({ id, config }: Extract<DeepgramAgentCommand, { type: 'update' }>): Iterable<WireData> {
+    const { agentId, think } = this.#agent
+    const partial = config.instructions ?? config.tools
+    if (agentId !== undefined && partial !== undefined && (config.think ?? think) === undefined) {
+      throw new TypeError(
+        'Cannot update as think must be given with instructions and tools where there is an agentId: current value is undefined',
+      )
+    }
+    const { agent, messages } = this.#updates.begin(this.#agent, id, config)
+    this.#agent = agent
+    for (const message of messages) yield JSON.stringify(message)
+  }
+
+  /** What was cut off is not to come back under its name. */
+  #beginTurn(): void {
+    if (this.#dropping) this.#turn = null
+    this.#dropping = false
+  }
+
+  *#endTurn(): Iterable<AgentEvent> {
     const itemId = this.#turn
     this.#turn = null
     if (itemId) yield { type: 'audio-end', itemId }
@@ -250,23 +316,26 @@ export class DeepgramAgent implements Provider {
   }
 }
 
-/** Every `Error` of this API ends the session; some of them only this connection. */
-function deepgramError(event: JsonObject): ProviderEvent {
-  const code = stringField(event, 'code')
-  const description = stringField(event, 'description') || 'The provider reported an error'
-  return (
-    relayError(code, description) ?? {
-      type: 'error',
-      fatal: true,
-      error: new VoiceError(
-        CODES[code] ?? 'provider-error',
-        code ? `${description} (${code})` : description,
-        {
-          phase: 'session',
-          retryable: RETRYABLE.has(code),
-          cause: event,
-        },
-      ),
-    }
-  )
+function detail(detail: DeepgramAgentDetail): AgentEvent {
+  return { type: 'detail', detail }
+}
+
+/** Each stage of ours, and the fields that tell it, in seconds; the first that is there counts. */
+const STAGES = [
+  ['speechToTextMs', 'stt_latency'],
+  ['thinkMs', 'ttt_text_latency', 'ttt_token_latency', 'ttt_latency'],
+  ['textToSpeechMs', 'tts_latency'],
+  ['totalMs', 'total_latency'],
+] as const
+
+function* latency(event: JsonObject): Iterable<AgentEvent> {
+  const told = STAGES.flatMap(([stage, ...fields]) => {
+    const seconds = fields.map((field) => event[field]).find((value) => typeof value === 'number')
+    return seconds === undefined ? [] : [[stage, seconds * 1000] as const]
+  })
+  if (told.length > 0) yield { type: 'latency', latency: Object.fromEntries(told) }
+}
+
+function strings(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []
 }

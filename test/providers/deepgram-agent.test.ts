@@ -1,6 +1,7 @@
 import { expect } from 'chai'
-import { DeepgramAgent, type ProviderEvent } from '../../src/index.ts'
+import { DeepgramAgent, type DeepgramAgentOptions, type ProviderEvent } from '../../src/index.ts'
 import { decode, parsed, replies } from '../support/collect.ts'
+import { type Recorded, replayAll } from '../support/recordings.ts'
 
 const FRESH = { history: [], resumed: false }
 const types = (events: readonly ProviderEvent[]) => events.map(({ type }) => type)
@@ -21,6 +22,87 @@ function itemOf(events: readonly ProviderEvent[]): string {
 }
 
 describe('DeepgramAgent', () => {
+  describe('recorded conversations', () => {
+    const AGENT_ID = '5b2e1c9a-0000-4000-8000-000000000000'
+    let recorded: Recorded
+
+    before(async () => {
+      recorded = await replayAll('deepgram-agent', {
+        'spoken-turn': () => new DeepgramAgent({ instructions: 'Be brief', greeting: 'Hello!' }),
+        'barge-in': () => new DeepgramAgent(),
+        tools: () => new DeepgramAgent(),
+        updates: () =>
+          new DeepgramAgent({
+            instructions: 'Be brief',
+            greeting: 'Hello!',
+            think: [
+              { provider: { type: 'anthropic', model: 'claude-sonnet-4-5' } },
+              { provider: { type: 'open_ai', model: 'gpt-4o-mini' } },
+            ],
+          }),
+        'text-and-injections': () =>
+          new DeepgramAgent({
+            history: false,
+            tags: ['a'],
+            mipOptOut: true,
+            settings: { experimental: true },
+          }),
+        languages: () =>
+          new DeepgramAgent({
+            listen: {
+              provider: { type: 'deepgram', model: 'flux-general-multi', language_hints: ['en', 'es'] },
+            },
+            inputEncoding: 'mulaw',
+            outputEncoding: 'alaw',
+            outputSampleRate: 8000,
+          }),
+        'stored-agent': () => new DeepgramAgent({ agentId: AGENT_ID }),
+        trouble: () => new DeepgramAgent(),
+      })
+    })
+
+    it('decode() makes of each server message what is committed', () => {
+      expect(recorded.coverage).to.deep.equal(recorded.expected)
+      expect(recorded.coverage).to.include.keys(Object.keys(recorded.protocol.server))
+    })
+
+    it('encode() sends every client message', () => {
+      const { data } = new DeepgramAgent().keepAlive
+      expect([...recorded.sent, JSON.parse(data).type]).to.have.members(Object.keys(recorded.protocol.client))
+    })
+
+    it('hold messages that are as the protocol has them', () => {
+      expect(recorded.misfits).to.deep.equal([])
+    })
+  })
+
+  it('endpoint() goes to a region, or to whoever speaks the same protocol', () => {
+    expect(new DeepgramAgent({ region: 'eu' }).endpoint(null).url).to.equal(
+      'wss://api.eu.deepgram.com/v1/agent/converse',
+    )
+    expect(new DeepgramAgent({ url: 'wss://other.test/agent' }).endpoint(null).url).to.equal(
+      'wss://other.test/agent',
+    )
+  })
+
+  it('constructor() refuses parts beside the id of an agent that has them', () => {
+    const options = { agentId: 'a', greeting: 'Hi' } as unknown as DeepgramAgentOptions
+    expect(() => new DeepgramAgent(options)).to.throw(TypeError, 'greeting must be that of the agent')
+  })
+
+  it('encode() refuses to change in part what thinks where it is not known', () => {
+    const provider = new DeepgramAgent({ agentId: 'a' })
+    const update = { type: 'update', id: 1, config: { instructions: 'x' } } as const
+    expect(() => [...provider.encode(update)]).to.throw(TypeError, 'think must be given')
+  })
+
+  it('capabilities tell whether a turn can be ended, as long as Flux listens', () => {
+    const provider = new DeepgramAgent({ listen: 'flux-general-en' })
+    expect(provider.capabilities.endTurn).to.equal(true)
+    void [...provider.encode({ type: 'update', id: 1, config: { listen: 'nova-3' } })]
+    expect(provider.capabilities.endTurn).to.equal(false)
+  })
+
   it('endpoint() tells a key from a short-lived token by the scheme', () => {
     const provider = new DeepgramAgent()
     expect(provider.endpoint({ type: 'api-key', value: 'k' }).protocols).to.deep.equal(['token', 'k'])
