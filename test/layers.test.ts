@@ -55,7 +55,7 @@ for (const from of files) {
 test('layers: the reader of imports finds them all', () => {
   assert.ok(files.length > 20)
   assert.ok(
-    edges.some(({ from, to }) => from.endsWith('voice-session.ts') && to === 'src/session/connection.ts'),
+    edges.some(({ from, to }) => from.endsWith('session-engine.ts') && to === 'src/session/connection.ts'),
   )
   assert.ok(
     edges.some(({ from, to }) => from === 'src/events.ts' && to === 'src/errors.ts'),
