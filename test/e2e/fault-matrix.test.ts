@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { type Browser, chromium, type Page } from 'playwright'
 import { FaultInterceptor } from '../../server/emulator/src/fault-interceptor.ts'
 import {
@@ -15,6 +14,7 @@ import {
   FliteVoice,
 } from '../../server/emulator/src/index.ts'
 import { chromiumOptions } from '../support/chromium.mjs'
+import { openPage, type Status, start, status, stop, until } from '../support/matrix-page.ts'
 import { type Stack, startStack } from '../support/stack.ts'
 
 type ProviderName = 'openai' | 'agent' | 'listen' | 'flux'
@@ -24,15 +24,6 @@ type Moment = 'handshake' | 'listening' | 'speaking'
 
 /** What is left of a conversation: a new line, the same one, or none, for the reason that is told once. */
 type Outcome = 'new line' | 'same line' | { readonly ends: string }
-
-interface Status {
-  readonly state: string
-  readonly agentState: string
-  readonly states: readonly string[]
-  readonly errors: readonly string[]
-  readonly warnings: readonly string[]
-  readonly transcript: readonly { readonly id: string; readonly role: string; readonly text: string }[]
-}
 
 const PATHS: Readonly<Record<ProviderName, string>> = {
   openai: '/v1/realtime',
@@ -161,7 +152,7 @@ async function setUp(provider: ProviderName, { now = Date.now, expiresIn = 600 }
     pace: { thinkMs: 0, transcriptMs: 0 },
   })
   emulators.add(emulator)
-  const page = idlePages.pop() ?? (await openPage())
+  const page = idlePages.pop() ?? (await openPage(browser, stack.url))
   const config = {
     provider,
     url: `${emulator.webSocketUrl}${PATHS[provider]}`,
@@ -174,14 +165,7 @@ async function setUp(provider: ProviderName, { now = Date.now, expiresIn = 600 }
     page,
     config,
     async tearDown() {
-      await page.evaluate('matrix.stop()')
-      // A socket says that it is closed when the other end has answered.
-      for (const until = Date.now() + 3000; Date.now() < until; await delay(20)) {
-        const left = await page.evaluate('matrix.leaks()')
-        if (Object.keys(left as object).length === 0) break
-      }
-      assert.deepEqual(await page.evaluate('matrix.leaks()'), {}, 'something was not given back')
-      assert.equal((await status(page)).state, 'closed')
+      await stop(page)
       idlePages.push(page)
       // A line that stands still does not hear that it is over.
       for (const connection of emulator.connections) if (!connection.closed) connection.terminate()
@@ -189,13 +173,6 @@ async function setUp(provider: ProviderName, { now = Date.now, expiresIn = 600 }
       emulators.delete(emulator)
     },
   }
-}
-
-async function openPage(): Promise<Page> {
-  const page = await browser.newPage()
-  await page.goto(`${stack.url}/matrix.html`)
-  await page.waitForSelector('html[data-ready]', { state: 'attached', timeout: 8000 })
-  return page
 }
 
 async function mint(emulator: Emulator, provider: ProviderName, seconds: number): Promise<string> {
@@ -215,25 +192,6 @@ async function mint(emulator: Emulator, provider: ProviderName, seconds: number)
   )
   const answer = (await response.json()) as { value: string; access_token: string }
   return openai ? answer.value : answer.access_token
-}
-
-function status(page: Page): Promise<Status> {
-  return page.evaluate('matrix.status()')
-}
-
-function start(page: Page, config: object): Promise<string | null> {
-  return page.evaluate((given) => {
-    const { matrix } = globalThis as unknown as { matrix: { start(config: object): Promise<string | null> } }
-    return matrix.start(given)
-  }, config)
-}
-
-async function until(page: Page, condition: (status: Status) => boolean, what: string): Promise<Status> {
-  for (const end = Date.now() + 15_000; ; await delay(20)) {
-    const now = await status(page)
-    if (condition(now)) return now
-    if (Date.now() > end) assert.fail(`${what} did not come: ${JSON.stringify(now)}`)
-  }
 }
 
 function nextConnection(emulator: Emulator): Promise<EmulatorConnection> {

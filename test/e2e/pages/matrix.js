@@ -1,12 +1,24 @@
 import * as voicewire from '/dist/voicewire.js'
 
-const { DeepgramAgent, DeepgramFlux, DeepgramListen, OpenAIRealtime, VoiceSession } = voicewire
+const { DeepgramAgent, DeepgramFlux, DeepgramListen, OpenAIRealtime, TokenClient, VoiceSession, defineTool } =
+  voicewire
 const PROVIDERS = { openai: OpenAIRealtime, agent: DeepgramAgent, listen: DeepgramListen, flux: DeepgramFlux }
 
 /** All that a session takes from the browser, to see that it gives everything back. */
 const taken = { contexts: new Set(), tracks: new Set(), sockets: new Set(), timers: new Set() }
 /** What is to happen when a moment comes, once; see `start`. */
 const moments = {}
+/** Calls that the tool was given. */
+const calls = []
+const weather = defineTool({
+  name: 'get_weather',
+  description: 'The weather somewhere',
+  parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
+  handler: ({ city }) => {
+    calls.push(city)
+    return `It is sunny in ${city}.`
+  },
+})
 let session = null
 let log = null
 
@@ -69,18 +81,34 @@ globalThis.clearInterval = (timer) => {
 
 globalThis.matrix = {
   /**
+   * @param config.relay Whether it goes through the relay of this page's origin.
+   * @param config.tools Whether the agent may ask for the weather.
    * @param config.stopAt The moment at which the session is stopped: 'at once', or one that `pass` names.
    * @returns What `start` was rejected with: its code, or its name; null if it was not.
    */
-  async start({ provider, url, options, session: more, muted = false, tokens = ['token'], stopAt }) {
+  async start({
+    provider,
+    url,
+    options,
+    relay,
+    tools,
+    session: more,
+    muted = false,
+    tokens = ['token'],
+    stopAt,
+  }) {
     log = { states: [], errors: [], warnings: [] }
     session = new VoiceSession({
-      provider: new PROVIDERS[provider]({ url, ...options }),
+      provider: new PROVIDERS[provider]({ ...(url && { url }), ...options }),
       getToken: async () => {
         await null
         pass('token')
+        if (relay)
+          return new TokenClient({ url: '/api/voice-agent/token', body: { provider: 'deepgram' } }).get()
         return tokens.length > 1 ? tokens.shift() : tokens[0]
       },
+      ...(relay && { proxyEndpoint: '/' }),
+      ...(tools && { tools: [weather] }),
       reconnect: { initialMs: 1, maxMs: 20, maxAttempts: 4 },
       readyTimeoutMs: 400,
       connectTimeoutMs: 400,
@@ -107,8 +135,15 @@ globalThis.matrix = {
     state: session.state,
     agentState: session.agentState,
     ...log,
-    transcript: session.transcript.map(({ id, role, text }) => ({ id, role, text })),
+    calls,
+    transcript: session.transcript,
   }),
+  /** Lets go of what this page itself holds of the past. */
+  forget() {
+    for (const socket of taken.sockets) if (socket.readyState === 3) taken.sockets.delete(socket)
+    log.states = []
+    log.warnings = []
+  },
   /** @returns What is not given back, by kind. */
   leaks() {
     const left = {
