@@ -64,6 +64,7 @@ const PARTS = {
   browser: browserTests,
   clients: nodeTests('clients', ['test/official-clients/*.test.ts']),
   e2e: nodeTests('e2e', ['test/e2e/*.test.ts'], { concurrency: 1 }),
+  survival: nodeTests('survival', ['test/survival/*.test.ts'], { concurrency: 1 }),
 }
 
 const asked = process.argv.slice(2)

@@ -110,9 +110,6 @@ globalThis.matrix = {
       ...(relay && { proxyEndpoint: '/' }),
       ...(tools && { tools: [weather] }),
       reconnect: { initialMs: 1, maxMs: 20, maxAttempts: 4 },
-      readyTimeoutMs: 400,
-      connectTimeoutMs: 400,
-      stallTimeoutMs: 400,
       ...more,
     })
     session.on('statechange', ({ state }) => log.states.push(state))

@@ -66,7 +66,7 @@ interface Case {
   /** Of a first connection; null where the fault has no meaning there. */
   readonly handshake: Outcome | null
   readonly open: Outcome
-  /** Options of the session. */
+  /** Options of the session, where it is to lose its patience. */
   readonly session?: object
 }
 
@@ -90,13 +90,13 @@ const CASES: readonly Case[] = [
     fault: { type: 'stall' },
     handshake: { ends: 'ready-timeout' },
     open: 'new line',
+    session: { readyTimeoutMs: 1500, stallTimeoutMs: 400 },
   },
   {
     name: 'stall of 2 s',
     fault: { type: 'stall', forMs: 2000 },
     handshake: null,
     open: 'same line',
-    session: { stallTimeoutMs: 20_000 },
   },
   { name: 'invalid JSON', fault: { type: 'send', data: 'hello' }, handshake: 'same line', open: 'same line' },
   {
@@ -228,7 +228,7 @@ for (const provider of Object.keys(PATHS) as ProviderName[]) {
           const { emulator, page, config, tearDown } = await setUp(provider)
           emulator.addFault({ ...fault, times: 1 })
           const connecting = nextConnection(emulator)
-          const refused = await start(page, config)
+          const refused = await start(page, { ...config, session })
           if (typeof handshake === 'object') {
             assert.equal(refused, handshake.ends)
             const { states, errors } = await status(page)
@@ -300,7 +300,7 @@ for (const provider of Object.keys(PATHS) as ProviderName[]) {
     test('upgrade that is never answered', { timeout: 40_000 }, async () => {
       const { emulator, page, config, tearDown } = await setUp(provider)
       emulator.addFault({ type: 'never-answer', times: 1 })
-      assert.equal(await start(page, config), 'connection-failed')
+      assert.equal(await start(page, { ...config, session: { connectTimeoutMs: 300 } }), 'connection-failed')
       await tearDown()
     })
 
