@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { apiReport, REPORT } from '../scripts/api-report.mjs'
 
 const ROOT = new URL('../', import.meta.url)
 const { exports } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')) as {
@@ -50,6 +51,12 @@ test('package: the names that users import are there', async () => {
   for (const name of [...names, 'DeepgramListen', 'DeepgramFlux']) {
     assert.equal(typeof core[name], 'function', name)
   }
+})
+
+test('package: the public API is the one that was reviewed, and types everything', () => {
+  const report = apiReport()
+  assert.doesNotMatch(report, /\bany\b/)
+  assert.equal(report, readFileSync(REPORT, 'utf8'), 'Run `npm run api`, and look at what changed')
 })
 
 test('package: every file that an entry names exists, types too', () => {
