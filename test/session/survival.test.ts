@@ -1,35 +1,14 @@
 import { expect } from 'chai'
-import { VoiceError, VoiceSession, type VoiceSessionOptions } from '../../src/index.ts'
+import { VoiceError } from '../../src/index.ts'
 import { aMoment, next, rejection, until } from '../support/events.ts'
-import { ready, ScriptedProvider } from '../support/scripted-provider.ts'
+import {
+  createScripted as create,
+  ready,
+  ScriptedProvider,
+  startScripted as started,
+  stopScripted,
+} from '../support/scripted-provider.ts'
 import { ScriptedSocket } from '../support/scripted-socket.ts'
-
-const sessions: VoiceSession<ScriptedProvider>[] = []
-
-function create({
-  provider = new ScriptedProvider(),
-  ...options
-}: Partial<VoiceSessionOptions<ScriptedProvider>> = {}): VoiceSession<ScriptedProvider> {
-  const session = new VoiceSession({
-    provider,
-    getToken: () => 'token',
-    WebSocket: ScriptedSocket.asWebSocket,
-    reconnect: { initialMs: 1, maxMs: 1 },
-    input: 'none',
-    ...options,
-  } as VoiceSessionOptions<ScriptedProvider>)
-  sessions.push(session)
-  return session
-}
-
-async function started(options: Partial<VoiceSessionOptions<ScriptedProvider>> = {}) {
-  const session = create(options)
-  const dialled = ScriptedSocket.next()
-  const starting = session.start()
-  const socket = ready(await dialled)
-  await starting
-  return { session, socket }
-}
 
 const types = (socket: ScriptedSocket) => socket.texts.map(({ type }) => type)
 const said = (id: string, role: 'user' | 'assistant', text: string) => ({
@@ -44,7 +23,7 @@ describe('VoiceSession, what it survives', () => {
   beforeEach(() => ScriptedSocket.reset())
 
   afterEach(async () => {
-    await Promise.all(sessions.splice(0).map((session) => session.stop()))
+    await stopScripted()
     for (const { readyState } of ScriptedSocket.dialled) expect(readyState).to.be.at.least(2)
   })
 
@@ -258,6 +237,33 @@ describe('VoiceSession, what it survives', () => {
     expect(session.state).to.equal('open')
   })
 
+  it('asks the relay why it refuses a new line, and ends where the same again would be refused again', async () => {
+    const { fetch } = globalThis
+    const asked: string[] = []
+    globalThis.fetch = async (url) => {
+      asked.push(String(url))
+      const status = asked.length === 1 ? 503 : 403
+      return new Response(JSON.stringify({ error: { message: 'not from here' } }), { status })
+    }
+    try {
+      const { session, socket } = await started({
+        proxyEndpoint: 'wss://relay.test/',
+        getToken: () => 'ticket',
+      })
+      const full = ScriptedSocket.next()
+      const ended = next(session, 'error')
+      socket.drop(1006)
+      const refused = ScriptedSocket.next()
+      ;(await full).drop(1006)
+      ;(await refused).drop(1006)
+      expect(await ended).to.deep.include({ code: 'forbidden', retryable: false })
+      expect((await ended).message).to.contain('not from here')
+      expect([asked.length, ScriptedSocket.dialled.length, session.state]).to.deep.equal([2, 3, 'closed'])
+    } finally {
+      globalThis.fetch = fetch
+    }
+  })
+
   it('a thousand reconnects end as they began', async () => {
     const { session, socket } = await started()
     let line = socket
@@ -277,7 +283,7 @@ describe('VoiceSession, what it can be asked', () => {
   beforeEach(() => ScriptedSocket.reset())
 
   afterEach(async () => {
-    await Promise.all(sessions.splice(0).map((session) => session.stop()))
+    await stopScripted()
   })
 
   it('update() resolves when the provider has taken the change over', async () => {

@@ -1,12 +1,14 @@
-import type {
-  Capabilities,
-  Command,
-  Provider,
-  ProviderEvent,
-  SessionContext,
-  WireData,
+import {
+  type Capabilities,
+  type Command,
+  type Provider,
+  type ProviderEvent,
+  type SessionContext,
+  VoiceSession,
+  type VoiceSessionOptions,
+  type WireData,
 } from '../../src/index.ts'
-import type { ScriptedSocket } from './scripted-socket.ts'
+import { ScriptedSocket } from './scripted-socket.ts'
 
 /** What only this provider tells, and what only it can be asked. */
 export interface ScriptedDetail {
@@ -85,4 +87,38 @@ export class ScriptedProvider implements Provider {
 /** Accepts, and is ready. */
 export function ready(socket: ScriptedSocket): ScriptedSocket {
   return socket.accept().say({ type: 'ready' })
+}
+
+const sessions: VoiceSession<ScriptedProvider>[] = []
+
+/** @returns A session whose provider and server are the test, in text unless an option says more. */
+export function createScripted({
+  provider = new ScriptedProvider(),
+  ...options
+}: Partial<VoiceSessionOptions<ScriptedProvider>> = {}): VoiceSession<ScriptedProvider> {
+  const session = new VoiceSession({
+    provider,
+    getToken: () => 'token',
+    WebSocket: ScriptedSocket.asWebSocket,
+    reconnect: { initialMs: 1, maxMs: 1 },
+    input: 'none',
+    ...options,
+  } as VoiceSessionOptions<ScriptedProvider>)
+  sessions.push(session)
+  return session
+}
+
+/** Starts a session; @returns it, and the socket over which it is ready. */
+export async function startScripted(options: Partial<VoiceSessionOptions<ScriptedProvider>> = {}) {
+  const session = createScripted(options)
+  const dialled = ScriptedSocket.next()
+  const starting = session.start()
+  const socket = ready(await dialled)
+  await starting
+  return { session, socket }
+}
+
+/** Stops every session made since the last call. */
+export async function stopScripted(): Promise<void> {
+  await Promise.all(sessions.splice(0).map((session) => session.stop()))
 }
