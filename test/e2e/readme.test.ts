@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { type Browser, chromium, type Page } from 'playwright'
+import type { EmulatorOptions } from '../../server/emulator/src/index.ts'
 import { chromiumOptions } from '../support/chromium.mjs'
 import { startStack } from '../support/stack.ts'
 import { watchedPage } from '../support/watched-page.ts'
@@ -27,10 +28,23 @@ function examples(language: string): string[] {
 /** Serves a page that holds an example, with its script, and does with it what a reader would. */
 async function tryOut(
   html: string,
-  { script, check }: { script: { path: string; code: string }; check: (page: Page) => Promise<void> },
+  {
+    script,
+    check,
+    files = {},
+    emulator = {},
+  }: {
+    script: { path: string; code: string }
+    check: (page: Page) => Promise<void>
+    files?: Record<string, string>
+    emulator?: EmulatorOptions
+  },
 ): Promise<void> {
   const head = '<!doctype html><html lang="en"><title>Example</title><link rel="icon" href="data:,">'
-  const stack = await startStack({ files: { '/example.html': head + html, [script.path]: script.code } })
+  const stack = await startStack({
+    emulator,
+    files: { '/example.html': head + html, [script.path]: script.code, ...files },
+  })
   const { page, problems } = await watchedPage(browser)
   try {
     await page.goto(`${stack.url}/example.html`)
@@ -102,6 +116,48 @@ test('README: the example of the sound options works, given a way to authenticat
       const recorded = page.waitForEvent('console', (message) => /^recorded \d{5,}/.test(message.text()))
       await page.getByRole('button').click()
       await recorded
+    },
+  })
+})
+
+/** @returns The first example that holds this. */
+function exampleOf(word: string): string {
+  return examples('ts').find((code) => code.includes(word)) ?? assert.fail(`No example has ${word}`)
+}
+
+test('README: the captions are written as it stands, and exported at the end', {
+  timeout: 60_000,
+}, async () => {
+  const html =
+    '<button>Talk</button><a id="stop" href="#">Stop</a><p id="captions"></p><script type="module" src="/dist/example.js"></script>'
+  await tryOut(html, {
+    script: await bundle(exampleOf('transcriptToWebVTT')),
+    emulator: { transcribe: () => 'Ask not what your country can do for you' },
+    check: async (page) => {
+      const final = page.waitForEvent('console', (message) => /^final ask not what/i.test(message.text()))
+      await page.getByRole('button').click()
+      await final
+      assert.match((await page.locator('#captions').textContent()) ?? '', /ask not what/i)
+      const exported = page.waitForEvent('console', (message) => message.text().startsWith('WEBVTT'))
+      await page.locator('#stop').click()
+      assert.match((await exported).text(), /-->.*\n<v User>ask not what/i)
+    },
+  })
+})
+
+test('README: the tool is called as it stands', { timeout: 60_000 }, async () => {
+  const code = `${exampleOf('defineTool')}
+    document.querySelector('button').onclick = async () => {
+      await session.start()
+      session.sendText('Please get weather for Rome')
+    }`
+  await tryOut('<button>Talk</button><script type="module" src="/dist/example.js"></script>', {
+    script: await bundle(code),
+    files: { '/weather': 'Sunny, 31 degrees' },
+    check: async (page) => {
+      const done = page.waitForEvent('console', (message) => message.text().startsWith('get_weather done'))
+      await page.getByRole('button').click()
+      assert.equal((await done).text(), 'get_weather done Sunny, 31 degrees')
     },
   })
 })

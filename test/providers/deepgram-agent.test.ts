@@ -28,6 +28,7 @@ describe('DeepgramAgent', () => {
 
     before(async () => {
       recorded = await replayAll('deepgram-agent', {
+        emulator: () => new DeepgramAgent(),
         'spoken-turn': () => new DeepgramAgent({ instructions: 'Be brief', greeting: 'Hello!' }),
         'barge-in': () => new DeepgramAgent(),
         tools: () => new DeepgramAgent(),

@@ -13,6 +13,7 @@ describe('DeepgramFlux', () => {
 
     before(async () => {
       recorded = await replayAll('deepgram-flux', {
+        emulator: () => new DeepgramFlux(),
         turns: () => new DeepgramFlux(),
         configure: () => new DeepgramFlux({ model: 'flux-general-multi' }),
         trouble: () => new DeepgramFlux(),

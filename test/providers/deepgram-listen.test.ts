@@ -16,7 +16,7 @@ describe('DeepgramListen', () => {
 
     before(async () => {
       const listen = () => new DeepgramListen()
-      const recordings = ['captions', 'utterance-end', 'push-to-talk', 'channels', 'trouble']
+      const recordings = ['emulator', 'captions', 'utterance-end', 'push-to-talk', 'channels', 'trouble']
       recorded = await replayAll(
         'deepgram-listen',
         Object.fromEntries(recordings.map((name) => [name, listen])),

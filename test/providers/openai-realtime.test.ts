@@ -33,6 +33,7 @@ const types = (events: readonly ProviderEvent[]) => events.map(({ type }) => typ
 
 /** Recorded conversations, with the options of their provider. */
 const CONVERSATIONS: Readonly<Record<string, OpenAIRealtimeOptions>> = {
+  emulator: {},
   'spoken-turn': { instructions: 'Be brief', greeting: 'Hello!' },
   'late-transcript': { instructions: 'Be brief' },
   'barge-in': { instructions: 'Be brief' },

@@ -62,8 +62,6 @@ export class ListenResults {
       request_id: this.#requestId,
       ...fields,
       channels: 1,
-      models: [this.#modelId],
-      model_info: { [this.#modelId]: this.#modelInfo() },
     }
   }
 
