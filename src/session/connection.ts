@@ -120,6 +120,11 @@ export class Connection {
     }
   }
 
+  /** Whether there is a line over which the provider takes commands. */
+  get ready(): boolean {
+    return this.#ready
+  }
+
   open(): void {
     void this.#socket.connect()
   }

@@ -174,24 +174,30 @@ export class SessionEngine {
     ...config
   }: Omit<SessionUpdate, 'tools'> & { tools?: readonly Tool[] }): Promise<void> {
     if (tools) await this.#useTools(tools)
+    if (!this.connection.ready) throw new VoiceError('connection-lost', 'The line was lost before the update')
     const { id, promise } = this.#updates.begin()
     const declared = tools && { tools: this.#tools?.declarations ?? [] }
-    if (!this.connection.send({ type: 'update', id, config: { ...config, ...declared } }))
-      this.#updates.settle(id)
+    let asked = false
+    try {
+      asked = this.connection.send({ type: 'update', id, config: { ...config, ...declared } })
+    } finally {
+      // Nothing to change, or nothing that could be asked for.
+      if (!asked) this.#updates.settle(id)
+    }
     return promise
   }
 
   /** Silences the agent and tells the provider what was heard of it. */
   async cutOff({ bySpeech }: { bySpeech: boolean }): Promise<void> {
+    // An agent that writes has none.
     const speaker = this.#options.audio.engine?.speaker
-    if (!speaker || this.#agentState === 'idle') return
     const thinking = this.#agentState === 'thinking'
-    if (!speaker.playing && !(thinking && !bySpeech)) return
-    const items = await speaker.clear()
+    if (!speaker?.playing && !(thinking && !bySpeech)) return
+    const items = (await speaker?.clear()) ?? []
     if (this.#ended) return
     this.connection.send({ type: 'interrupt', bySpeech, items })
     // The next answer may have begun meanwhile.
-    if (!speaker.playing) this.silent()
+    if (!speaker?.playing) this.silent()
     const { transcript, emit } = this.#options
     for (const item of items) {
       this.#changed(transcript.interrupt(item))

@@ -317,6 +317,27 @@ describe('VoiceSession, what it can be asked', () => {
       .and.to.deep.include({ name: 'AbortError' })
   })
 
+  it('interrupt() gives up the answer of an agent that only writes', async () => {
+    const provider = new ScriptedProvider({ outputFormat: null, silentOn: ['close'] })
+    const { session, socket } = await started({ provider })
+    socket.say({ type: 'thinking' })
+    session.interrupt()
+    await until(() => types(socket).includes('interrupt'))
+    expect(socket.texts.at(-1)).to.deep.equal({ type: 'interrupt', bySpeech: false, items: [] })
+  })
+
+  it('update() resolves where there is nothing to change, and rejects with what the provider throws', async () => {
+    const silent = await started({ provider: new ScriptedProvider({ silentOn: ['update', 'close'] }) })
+    await silent.session.update({})
+    const provider = new ScriptedProvider()
+    const { session } = await started({ provider })
+    provider.encode = () => {
+      throw new TypeError('not like this')
+    }
+    expect(await rejection(session.update({ voice: 'x' }))).to.be.instanceOf(TypeError)
+    Reflect.deleteProperty(provider, 'encode')
+  })
+
   it('texts and pictures leave in the order in which they were said', async () => {
     const { session, socket } = await started()
     const speaking = next(session, 'agentstatechange', ({ state }) => state === 'speaking')
