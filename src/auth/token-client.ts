@@ -20,6 +20,8 @@ export interface TokenClientOptions {
   refreshMarginMs?: number
   /** Requests before giving up; default 4. */
   maxAttempts?: number
+  /** Whether a token is replaced when its margin comes, and not only when one is asked for; default false. See `close`. */
+  autoRefresh?: boolean
   headers?: Readonly<Record<string, string>>
   /** Sent as JSON; default `{}`. */
   body?: unknown
@@ -29,21 +31,41 @@ export interface TokenClientOptions {
   parse?: (answer: unknown) => TokenGrant
   /** Default the global `fetch`. */
   fetch?: typeof fetch
-  /** A clock in ms that never jumps; default `performance.now`. */
+  /** A clock in ms that never jumps, but may stand still while the device sleeps; default `performance.now`. */
   now?: () => number
+  /** The time in ms since the epoch, which goes on while the device sleeps, but may jump; default `Date.now`. */
+  date?: () => number
   random?: () => number
 }
 
 export interface TokenClientEventMap {
   /** A new token was granted. */
   refresh: { readonly expiresIn: number | null }
+  /** The token at hand has come to its end, and there is no new one. */
+  expire: { readonly expiresIn: number }
   error: VoiceError
 }
 
 interface Cached {
-  readonly grant: TokenGrant
-  readonly until: number
+  readonly token: string
+  readonly lifeMs: number
+  /** When it was granted, on both clocks. */
+  readonly at: number
+  readonly date: number
 }
+
+/** A request that several callers wait for. */
+interface Pending {
+  readonly grant: Promise<TokenGrant>
+  readonly abort: AbortController
+  waiting: number
+}
+
+/** Nobody waits for longer than this because an endpoint asks for it, in ms. */
+const MAX_RETRY_AFTER_MS = 30_000
+
+/** Timers of browsers take no more. */
+const MAX_TIMER_MS = 2 ** 31 - 1
 
 /**
  * Fetches short-lived tokens when they are needed and keeps the current one in memory only. Pass
@@ -56,7 +78,10 @@ export class TokenClient {
       [K in keyof TokenClientEventMap]: (payload: TokenClientEventMap[K]) => void
     }>()
   #cached: Cached | null = null
-  #pending: Promise<TokenGrant> | null = null
+  #pending: Pending | null = null
+  readonly #given = new WeakSet<TokenGrant>()
+  #refreshTimer: ReturnType<typeof setTimeout> | undefined
+  #expiryTimer: ReturnType<typeof setTimeout> | undefined
 
   constructor(options: TokenClientOptions) {
     this.#options = options
@@ -72,38 +97,71 @@ export class TokenClient {
 
   /**
    * @returns A token that is valid for at least the margin. Callers who ask at the same time share one request.
-   * @throws {VoiceError} `token-rejected` (4xx, final) or `token-failed` (after all attempts).
-   * @throws The signal's reason; the request goes on for others who wait for it.
+   * @throws {VoiceError} `token-rejected` (4xx, final), `rate-limited` (to wait for longer than 30 s), or
+   *   `token-failed` (after all attempts).
+   * @throws The signal's reason; the request goes on while others wait for it.
    */
   async get({ signal }: { signal?: AbortSignal } = {}): Promise<string> {
     signal?.throwIfAborted()
-    const { now = () => performance.now() } = this.#options
-    if (this.#cached && this.#cached.until > now()) return this.#cached.grant.token
-    this.#pending ??= this.#request().finally(() => {
-      this.#pending = null
-    })
-    const { token } = await abortable(this.#pending, signal)
-    return token
+    const { refreshMarginMs = 10_000 } = this.#options
+    if (this.#cached && this.#leftMs(this.#cached) > refreshMarginMs) return this.#cached.token
+    const grant = await this.#share(signal)
+    // What opens one connection is for one of those who shared the request.
+    if (grant.singleUse && this.#given.has(grant)) return this.get(signal ? { signal } : {})
+    this.#given.add(grant)
+    return grant.token
   }
 
-  async #request(): Promise<TokenGrant> {
+  /** Forgets the token and ends all timers; a later `get` begins anew. */
+  close(): void {
+    this.#pending?.abort.abort(new DOMException('The token client was closed', 'AbortError'))
+    this.#pending = this.#cached = null
+    clearTimeout(this.#refreshTimer)
+    clearTimeout(this.#expiryTimer)
+  }
+
+  async #share(signal?: AbortSignal): Promise<TokenGrant> {
+    this.#pending ??= this.#begin()
+    const pending = this.#pending
+    pending.waiting++
+    try {
+      return await abortable(pending.grant, signal)
+    } finally {
+      pending.waiting--
+      // Nobody wants it any more.
+      if (pending.waiting === 0) pending.abort.abort(signal?.reason)
+      if (pending.waiting === 0 && this.#pending === pending) this.#pending = null
+    }
+  }
+
+  #begin(): Pending {
+    const abort = new AbortController()
+    return { grant: this.#request(abort.signal), abort, waiting: 0 }
+  }
+
+  async #request(signal: AbortSignal): Promise<TokenGrant> {
     const { maxAttempts = 4, random } = this.#options
     for (let attempt = 0; ; attempt++) {
       try {
-        return this.#keep(parseGrant(await this.#fetch(), this.#options.parse))
+        return this.#keep(parseGrant(await this.#fetch(signal), this.#options.parse))
       } catch (error) {
+        signal.throwIfAborted()
         const failure = error instanceof VoiceError ? error : tokenFailed('no answer', error)
-        if (!failure.retryable || attempt + 1 >= maxAttempts) {
-          this.#emitter.emit('error', failure)
-          throw failure
-        }
+        const retryAfter = retryAfterMs(failure.cause)
+        const last = !failure.retryable || attempt + 1 >= maxAttempts || retryAfter > MAX_RETRY_AFTER_MS
+        if (last) throw this.#failed(retryAfter > MAX_RETRY_AFTER_MS ? tooBusy(retryAfter) : failure)
         const wait = backoffMs(attempt, { initialMs: 500, maxMs: 8000, ...(random && { random }) })
-        await delay(Math.max(wait, retryAfterMs(failure.cause)), new AbortController().signal)
+        await delay(Math.max(wait, retryAfter), signal)
       }
     }
   }
 
-  async #fetch(): Promise<unknown> {
+  #failed(error: VoiceError): VoiceError {
+    this.#emitter.emit('error', error)
+    return error
+  }
+
+  async #fetch(signal: AbortSignal): Promise<unknown> {
     const { url, headers, body = {}, credentials = 'same-origin', fetch: request = fetch } = this.#options
     const response = await request(url, {
       method: 'POST',
@@ -111,6 +169,7 @@ export class TokenClient {
       body: JSON.stringify(body),
       credentials,
       cache: 'no-store',
+      signal,
     })
     if (response.ok) return response.json()
     if (response.status === 429 || response.status >= 500)
@@ -120,11 +179,38 @@ export class TokenClient {
   }
 
   #keep(grant: TokenGrant): TokenGrant {
-    const { now = () => performance.now(), refreshMarginMs = 10_000 } = this.#options
-    const lifeMs = (grant.expiresIn ?? 0) * 1000
-    this.#cached = grant.singleUse ? null : { grant, until: now() + lifeMs - refreshMarginMs }
-    this.#emitter.emit('refresh', { expiresIn: grant.expiresIn })
+    const { token, expiresIn, singleUse } = grant
+    clearTimeout(this.#refreshTimer)
+    clearTimeout(this.#expiryTimer)
+    this.#cached = null
+    if (!singleUse && expiresIn !== null) this.#cache(token, expiresIn)
+    this.#emitter.emit('refresh', { expiresIn })
     return grant
+  }
+
+  #cache(token: string, expiresIn: number): void {
+    const { now = () => performance.now(), date = Date.now } = this.#options
+    const { refreshMarginMs = 10_000, autoRefresh } = this.#options
+    const lifeMs = expiresIn * 1000
+    this.#cached = { token, lifeMs, at: now(), date: date() }
+    const expire = (): void => this.#emitter.emit('expire', { expiresIn })
+    this.#expiryTimer = setTimeout(expire, Math.min(lifeMs, MAX_TIMER_MS))
+    if (!autoRefresh) return
+    // A token shorter than the margin is replaced at its half.
+    const wait = lifeMs > refreshMarginMs ? lifeMs - refreshMarginMs : lifeMs / 2
+    this.#refreshTimer = setTimeout(() => this.#refresh(), Math.min(wait, MAX_TIMER_MS))
+  }
+
+  #refresh(): void {
+    this.#share().catch(() => {
+      // `error` has told it; the next `get` tries again.
+    })
+  }
+
+  /** What is left of a token, in ms, by the clock that has gone further: one stands still in sleep, one may jump. */
+  #leftMs({ lifeMs, at, date: granted }: Cached): number {
+    const { now = () => performance.now(), date = Date.now } = this.#options
+    return lifeMs - Math.max(now() - at, date() - granted)
   }
 }
 
@@ -144,10 +230,25 @@ function tokenFailed(what: string, cause: unknown): VoiceError {
   return new VoiceError('token-failed', `Cannot get a token as the endpoint gave ${what}`, { cause })
 }
 
-/** @see https://www.rfc-editor.org/rfc/rfc9110#field.retry-after */
+function tooBusy(ms: number): VoiceError {
+  const seconds = Math.ceil(ms / 1000)
+  return new VoiceError('rate-limited', `Cannot get a token as the endpoint asks to wait for ${seconds} s`, {
+    phase: 'token',
+    hint: `Try again in ${seconds} s`,
+  })
+}
+
+/**
+ * @returns What the endpoint asks to wait; a date counts from the endpoint's own clock.
+ * @see https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+ */
 function retryAfterMs(cause: unknown): number {
-  const seconds = cause instanceof Response ? Number(cause.headers.get('retry-after')) : 0
-  return Number.isFinite(seconds) ? seconds * 1000 : 0
+  const headers = cause instanceof Response ? cause.headers : new Headers()
+  const value = headers.get('retry-after') ?? ''
+  const ms = /^[\d.]+$/.test(value)
+    ? Number(value) * 1000
+    : Date.parse(value) - Date.parse(headers.get('date') ?? new Date().toUTCString())
+  return Math.max(ms || 0, 0)
 }
 
 function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

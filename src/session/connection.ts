@@ -165,6 +165,9 @@ export class Connection {
   /** Ends it as `close` does, once the provider has given the results that it still owes. */
   async finish(): Promise<void> {
     if (this.send({ type: 'close' })) {
+      // A stream that was ended takes nothing more.
+      clearInterval(this.#ticker)
+      this.#uplink.close()
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#finished = resolve
       const timer = setTimeout(resolve, FINISH_MS)

@@ -68,6 +68,12 @@ describe('TokenClient', () => {
     expect([new Set(all).size, requests.length]).to.deep.equal([1, 1])
   })
 
+  it('get() gives each of two callers a single-use ticket of its own', async () => {
+    answers(grant('one', { mode: 'relay' }), grant('two', { mode: 'relay' }))
+    const tokens = client()
+    expect(await Promise.all([tokens.get(), tokens.get()])).to.have.members(['one', 'two'])
+  })
+
   it('get() tries again after a server error and honours Retry-After', async () => {
     answers(refusal(503, { 'retry-after': '0.05' }), grant('one'))
     const started = performance.now()
@@ -128,5 +134,105 @@ describe('TokenClient', () => {
     answers(() => HttpResponse.json({ success: true }))
     const error = await failure(client({ maxAttempts: 1 }).get())
     expect(error).to.be.instanceOf(VoiceError).and.to.deep.include({ code: 'token-failed' })
+  })
+
+  it('get() does not trust a token that slept, nor a clock that was set back', async () => {
+    answers(grant('one'), grant('two'), grant('three'))
+    let now = 0
+    let date = 1e12
+    const tokens = client({ now: () => now, date: () => date })
+    expect(await tokens.get()).to.equal('one')
+    date += 3_600_000
+    expect(await tokens.get()).to.equal('two')
+    date -= 7_200_000
+    now = 51_000
+    expect(await tokens.get()).to.equal('three')
+  })
+
+  it('get() ends the request when nobody waits for it any more', async () => {
+    const ended = Promise.withResolvers<unknown>()
+    const tokens = client({
+      fetch: (_, init) =>
+        new Promise((_resolve, reject) => {
+          init?.signal?.addEventListener('abort', () => {
+            ended.resolve(init.signal?.reason)
+            reject(init.signal?.reason)
+          })
+        }),
+    })
+    const first = new AbortController()
+    const second = new AbortController()
+    const both = [tokens.get({ signal: first.signal }), tokens.get({ signal: second.signal })].map(failure)
+    first.abort(new Error('first'))
+    second.abort(new Error('second'))
+    expect(await Promise.all(both)).to.deep.equal([first.signal.reason, second.signal.reason])
+    expect(await ended.promise).to.equal(second.signal.reason)
+  })
+
+  it('get() counts the date of Retry-After from the clock of the endpoint', async () => {
+    const date = new Date('2020-01-01T00:00:00Z').toUTCString()
+    const later = new Date('2020-01-01T01:00:00Z').toUTCString()
+    answers(refusal(429, { date, 'retry-after': later }))
+    const error = await failure(client().get())
+    expect(error).to.deep.include({ code: 'rate-limited', phase: 'token', retryable: true })
+    expect((error as VoiceError).message).to.contain('3600 s')
+    expect(requests.length).to.equal(1)
+  })
+
+  it('autoRefresh replaces a token at its margin, until close()', async () => {
+    answers(grant('one', { expiresIn: 0.2 }), grant('two', { expiresIn: 0.2 }), grant('three'))
+    const tokens = client({ autoRefresh: true, refreshMarginMs: 150 })
+    const refreshes: unknown[] = []
+    const third = Promise.withResolvers<void>()
+    tokens.on('refresh', (event) => {
+      refreshes.push(event.expiresIn)
+      if (refreshes.length === 3) third.resolve()
+    })
+    await tokens.get()
+    await third.promise
+    expect(refreshes).to.deep.equal([0.2, 0.2, 60])
+    expect(await tokens.get()).to.equal('three')
+    tokens.close()
+    answers(grant('four'))
+    requests = []
+    expect(await tokens.get()).to.equal('four')
+    tokens.close()
+  })
+
+  it('expire tells that a token has come to its end and was not replaced', async () => {
+    answers(grant('one', { expiresIn: 0.02 }))
+    const tokens = client({ refreshMarginMs: 0 })
+    const expired = new Promise((resolve) => tokens.on('expire', resolve))
+    await tokens.get()
+    expect(await expired).to.deep.equal({ expiresIn: 0.02 })
+  })
+
+  it('a refresh that fails is told as error, and expire follows', async () => {
+    answers(grant('one', { expiresIn: 0.1 }), refusal(401))
+    const tokens = client({ autoRefresh: true, refreshMarginMs: 80 })
+    const told: string[] = []
+    tokens.on('error', ({ code }) => told.push(code))
+    const expired = new Promise<void>((resolve) =>
+      tokens.on('expire', () => {
+        told.push('expire')
+        resolve()
+      }),
+    )
+    await tokens.get()
+    await expired
+    expect(told).to.deep.equal(['token-rejected', 'expire'])
+    tokens.close()
+  })
+
+  it('get() keeps tokens in memory only', async () => {
+    answers(grant('secret-token'))
+    await client().get()
+    const stored = JSON.stringify([
+      { ...localStorage },
+      { ...sessionStorage },
+      document.cookie,
+      location.href,
+    ])
+    expect(stored).not.to.contain('secret-token')
   })
 })

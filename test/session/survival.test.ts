@@ -137,6 +137,17 @@ describe('VoiceSession, what it survives', () => {
     expect([heard, session.state, socket.closedWith]).to.deep.equal([['the last word'], 'closed', 1000])
   })
 
+  it('stop() sends nothing after it has asked for the last results', async () => {
+    const provider = new ScriptedProvider({ silentOn: [], keepAlive: { intervalMs: 10, data: 'alive' } })
+    const { session, socket } = await started({ provider, input: 'microphone' })
+    await until(() => socket.sent.length > 5)
+    const stopping = session.stop()
+    await aMoment(600)
+    expect(socket.sent.at(-1)).to.equal('{"type":"close"}')
+    socket.say({ type: 'closed' })
+    await stopping
+  })
+
   it('stop() takes the end of the line for the end of the results', async () => {
     const { session, socket } = await started({ provider: new ScriptedProvider({ silentOn: [] }) })
     const told: unknown[] = []
