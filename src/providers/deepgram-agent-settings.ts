@@ -77,7 +77,9 @@ export function thinkOf({ think = 'gpt-4o-mini', instructions, tools }: Agent): 
 
 /** @returns The `speak` block or blocks. */
 export function speakOf({ speak = 'aura-2-thalia-en' }: Pick<Agent, 'speak'>): unknown {
-  return typeof speak === 'string' ? { provider: { type: 'deepgram', model: speak } } : speak
+  if (typeof speak !== 'string') return speak
+  const version = speak.startsWith('flux-') && { version: 'v2' }
+  return { provider: { type: 'deepgram', ...version, model: speak } }
 }
 
 function wireFormat({ encoding, sampleRate }: AudioFormat): JsonObject {

@@ -8,6 +8,7 @@ import type {
   DeepgramAgentUpdate,
 } from './deepgram-agent-options.ts'
 import { type Agent, formatOf, isFlux, listenOf, settingsOf } from './deepgram-agent-settings.ts'
+import { AgentTurns } from './deepgram-agent-turns.ts'
 import { AgentUpdates } from './deepgram-agent-updates.ts'
 import { deepgramOrigin, deepgramProtocols } from './deepgram-auth.ts'
 import { deepgramError, deepgramWarning, UNREADABLE } from './deepgram-messages.ts'
@@ -37,8 +38,7 @@ const KEEP_ALIVE = { intervalMs: 5000, data: '{"type":"KeepAlive"}' } as const
 const WARNED_MS = 300_000
 
 /**
- * The Deepgram Voice Agent API. Deepgram names neither turns nor items, so this adapter counts the agent's
- * turns and names them itself; the session keeps the names apart between connections.
+ * The Deepgram Voice Agent API.
  *
  * @see https://developers.deepgram.com/docs/voice-agent
  */
@@ -54,13 +54,7 @@ export class DeepgramAgent implements Provider {
   readonly #updates = new AgentUpdates()
   #context: SessionContext = { history: [], resumed: false }
   #state: 'opened' | 'set' | 'ready' = 'opened'
-  #entries = 0
-  /** The agent's turn at hand; null between turns. */
-  #turn: string | null = null
-  #turnHasText = false
-  /** The turn that was cut off: audio and text of it may still be on their way. */
-  #cutTurn: string | null = null
-  #dropping = false
+  #turns = new AgentTurns()
 
   /** @throws {TypeError} If there is an `agentId` and something that the agent of that id has itself. */
   constructor(options: DeepgramAgentOptions = {}) {
@@ -104,16 +98,13 @@ export class DeepgramAgent implements Provider {
     this.#calls.forget()
     this.#updates.forget()
     this.#state = 'opened'
-    this.#entries = 0
-    this.#turn = null
-    this.#cutTurn = null
-    this.#dropping = false
+    this.#turns = new AgentTurns()
     return []
   }
 
   *decode(data: string | ArrayBuffer): Iterable<AgentEvent> {
     if (typeof data !== 'string') {
-      if (!this.#dropping) yield { type: 'audio', itemId: this.#turnId(), data: new Uint8Array(data) }
+      yield* this.#turns.audio(data)
       return
     }
     const event = parseObject(data)
@@ -146,10 +137,7 @@ export class DeepgramAgent implements Provider {
         break
       case 'interrupt':
         // Deepgram has no word for it: it hears the user itself, and a button of the page only stops playback.
-        if (!command.bySpeech && this.#turn !== null) {
-          this.#cutTurn = this.#turn
-          this.#dropping = true
-        }
+        if (!command.bySpeech) this.#turns.cutOff()
         break
     }
   }
@@ -168,29 +156,26 @@ export class DeepgramAgent implements Provider {
         this.#state = 'ready'
         break
       case 'UserStartedSpeaking':
-        yield { type: 'speech-start' }
-        this.#cutTurn = this.#turn
-        yield* this.#endTurn()
-        this.#dropping = true
+        yield* this.#turns.speechStart()
         break
       case 'ConversationText':
-        yield* this.#text(event)
+        yield* this.#turns.text(event)
+        yield* languages(event)
         break
       case 'AgentThinking':
-        this.#beginTurn()
+        this.#turns.next()
         yield { type: 'thinking' }
         yield detail({ name: 'thinking', content: stringField(event, 'content') })
         break
       case 'AgentStartedSpeaking':
-        this.#beginTurn()
+        this.#turns.next()
         yield* latency(event)
         break
       case 'LatencyReport':
         yield* latency(event)
         break
       case 'AgentAudioDone':
-        yield* this.#endTurn()
-        yield { type: 'response-end', status: 'completed' }
+        yield* this.#turns.done()
         break
       case 'FunctionCallRequest':
         yield* this.#calls.request(event)
@@ -249,34 +234,8 @@ export class DeepgramAgent implements Provider {
     yield { type: 'reply', data: JSON.stringify(settings) }
   }
 
-  *#text(event: JsonObject): Iterable<AgentEvent> {
-    const content = stringField(event, 'content')
-    if (event['role'] === 'user') {
-      yield* this.#endTurn()
-      this.#dropping = false
-      this.#entries++
-      yield { type: 'transcript', id: `user-${this.#entries}`, role: 'user', text: content, final: true }
-      const [languages, languagesHinted] = [strings(event['languages']), strings(event['languages_hinted'])]
-      if (languages.length > 0 || languagesHinted.length > 0) {
-        yield detail({ name: 'languages', languages, languagesHinted })
-      }
-      yield { type: 'speech-end' }
-      return
-    }
-    if (this.#dropping && this.#cutTurn !== null) {
-      // What was spoken of the answer may be told after it was cut off.
-      yield { type: 'transcript', id: this.#cutTurn, role: 'assistant', text: content, final: true }
-      return
-    }
-    // An answer comes sentence by sentence; together they are one utterance.
-    const id = this.#turnId()
-    const delta = this.#turnHasText ? ` ${content}` : content
-    this.#turnHasText = true
-    yield { type: 'transcript', id, role: 'assistant', delta, final: true }
-  }
-
   #inject({ message, behavior }: { readonly message: string; readonly behavior?: string }): string {
-    this.#beginTurn()
+    this.#turns.next()
     return JSON.stringify({ type: 'InjectAgentMessage', message, ...(behavior && { behavior }) })
   }
 
@@ -292,27 +251,6 @@ export class DeepgramAgent implements Provider {
     const { agent, messages } = this.#updates.begin(this.#agent, id, config)
     this.#agent = agent
     for (const message of messages) yield JSON.stringify(message)
-  }
-
-  /** What was cut off is not to come back under its name. */
-  #beginTurn(): void {
-    if (this.#dropping) this.#turn = null
-    this.#dropping = false
-  }
-
-  *#endTurn(): Iterable<AgentEvent> {
-    const itemId = this.#turn
-    this.#turn = null
-    if (itemId) yield { type: 'audio-end', itemId }
-  }
-
-  #turnId(): string {
-    if (this.#turn === null) {
-      this.#entries++
-      this.#turn = `assistant-${this.#entries}`
-      this.#turnHasText = false
-    }
-    return this.#turn
   }
 }
 
@@ -334,6 +272,17 @@ function* latency(event: JsonObject): Iterable<AgentEvent> {
     return seconds === undefined ? [] : [[stage, seconds * 1000] as const]
   })
   if (told.length > 0) yield { type: 'latency', latency: Object.fromEntries(told) }
+}
+
+/** With `flux-general-multi`, what the user spoke. */
+function* languages(event: JsonObject): Iterable<AgentEvent> {
+  const { languages, languages_hinted: languagesHinted } = event
+  if (!Array.isArray(languages) && !Array.isArray(languagesHinted)) return
+  yield detail({
+    name: 'languages',
+    languages: strings(languages),
+    languagesHinted: strings(languagesHinted),
+  })
 }
 
 function strings(value: unknown): readonly string[] {

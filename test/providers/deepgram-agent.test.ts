@@ -31,6 +31,7 @@ describe('DeepgramAgent', () => {
         emulator: () => new DeepgramAgent(),
         'spoken-turn': () => new DeepgramAgent({ instructions: 'Be brief', greeting: 'Hello!' }),
         'barge-in': () => new DeepgramAgent(),
+        turns: () => new DeepgramAgent(),
         tools: () => new DeepgramAgent(),
         updates: () =>
           new DeepgramAgent({
