@@ -47,6 +47,8 @@ export class VoiceSession<P extends Provider = Provider> {
   #state: SessionState = 'closed'
   #run: Run | null = null
   #closing: Promise<void> | null = null
+  /** Counts what ended a start that waits for the conversation before it to close. */
+  #stops = 0
   #usage = NOTHING_USED
 
   /**
@@ -198,7 +200,9 @@ export class VoiceSession<P extends Provider = Provider> {
     signal?.throwIfAborted()
     if (this.#run) return this.#run.ready.promise
     if (this.#closing) {
+      const stops = this.#stops
       await this.#closing
+      if (stops !== this.#stops) throw stopped()
       return this.start(signal ? { signal } : {})
     }
     const run = this.#begin()
@@ -214,6 +218,7 @@ export class VoiceSession<P extends Provider = Provider> {
    * Nothing opens afterwards. Safe at any time.
    */
   async stop(): Promise<void> {
+    this.#stops++
     this.#run?.end(stopped(), { finish: true })
     await this.#closing
   }

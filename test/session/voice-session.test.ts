@@ -143,6 +143,15 @@ describe('VoiceSession', () => {
     expect([session.state, ScriptedSocket.dialled.length]).to.deep.equal(['open', 2])
   })
 
+  it('stop() ends a start that waits for the conversation before it to close', async () => {
+    const { session } = await started()
+    void session.stop()
+    const starting = rejection(session.start())
+    await session.stop()
+    expect(await starting).to.have.property('name', 'AbortError')
+    expect([session.state, ScriptedSocket.dialled.length]).to.deep.equal(['closed', 1])
+  })
+
   it('reconnects after a loss with a fresh token and the conversation so far', async () => {
     let tokens = 0
     const { session, socket } = await started({ getToken: () => `token-${++tokens}` })
