@@ -300,8 +300,15 @@ export class VoiceSession<P extends Provider = Provider> {
     this.#require('sendRaw').connection.sendRaw(data)
   }
 
+  /** What a listener throws is the page's own failure, told as the browser tells it: the conversation goes on. */
   #emit<K extends VoiceEventName>(event: K, payload: VoiceEventMap[K]): void {
-    this.#emitter.emit(event, payload as never)
+    for (const listener of [...(this.#emitter.events[event] ?? [])]) {
+      try {
+        listener(payload as never)
+      } catch (error) {
+        reportError(error)
+      }
+    }
   }
 
   #begin(): Run {

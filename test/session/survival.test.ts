@@ -258,6 +258,29 @@ describe('VoiceSession, what it survives', () => {
     expect(session.state).to.equal('open')
   })
 
+  it('goes on and ends though a listener throws, which is told as any failure of the page', async () => {
+    const { onerror } = window
+    const told: unknown[] = []
+    window.onerror = (_message, _file, _line, _column, error) => told.push(error?.message) > 0
+    try {
+      const session = create()
+      const heard: string[] = []
+      session.on('statechange', ({ state }) => {
+        throw new Error(state)
+      })
+      session.on('statechange', ({ state }) => heard.push(state))
+      const dialled = ScriptedSocket.next()
+      const starting = session.start()
+      const socket = ready(await dialled)
+      await starting
+      await session.stop()
+      expect([told, heard]).to.deep.equal([heard, ['connecting', 'open', 'closing', 'closed']])
+      expect(socket.closedWith).to.equal(1000)
+    } finally {
+      window.onerror = onerror
+    }
+  })
+
   it('a thousand reconnects end as they began', async () => {
     const { session, socket } = await started()
     let line = socket
