@@ -145,8 +145,9 @@ export class AudioEngine {
   async close(): Promise<void> {
     const { taps = [], speechDetector, ondevicechange } = this.#options
     navigator.mediaDevices?.removeEventListener('devicechange', ondevicechange)
-    const disconnected = Promise.allSettled(taps.map(async (tap) => tap.disconnect()))
-    speechDetector?.reset()
+    // Neither is our own code: where it fails, the rest is turned off all the same.
+    const reset = async () => speechDetector?.reset()
+    const disconnected = Promise.allSettled([...taps.map(async (tap) => tap.disconnect()), reset()])
     this.#wakeLock?.close()
     this.#output.close()
     this.#keeper.close()

@@ -268,6 +268,19 @@ describe('VoiceSession, its sound', () => {
     for (const { data, copy } of kept) expect(data).to.deep.equal(copy)
   })
 
+  it('is turned off though a detector cannot be reset', async () => {
+    const speechDetector = {
+      process: () => false,
+      reset: () => {
+        throw new Error('No')
+      },
+    }
+    const { session } = await started({ speechDetector })
+    const [track] = session.inputStream!.getTracks()
+    await session.stop()
+    expect([session.state, track!.readyState]).to.deep.equal(['closed', 'ended'])
+  })
+
   it('wakeLock is asked for while the session lasts, and audioSession is put back', async () => {
     const audioSession = { type: 'auto' }
     const asked: string[] = []
