@@ -213,6 +213,7 @@ export class SessionEngine {
 
   #ready(): void {
     this.#resumed = true
+    this.#options.transcript.begun()
     this.#options.onstate('ready')
     this.#agent('ready')
     this.#guard.begin()

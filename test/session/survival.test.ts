@@ -81,6 +81,19 @@ describe('VoiceSession, what it survives', () => {
     expect(session.transcript.map(({ text }) => text)).to.deep.equal(['Yesterday', 'Indeed'])
   })
 
+  it('history is gone on with though the first start fails', async () => {
+    const history = [{ role: 'user', text: 'Yesterday' }] as const
+    const session = create({ history })
+    const dialled = ScriptedSocket.next()
+    const failing = rejection(session.start())
+    ;(await dialled).refuse()
+    await failing
+    const again = ScriptedSocket.next()
+    const starting = session.start()
+    expect(ready(await again).texts[0]).to.deep.include({ history, resumed: true })
+    await starting
+  })
+
   it('keeps of an answer that was cut off the words that were heard', async () => {
     const { session, socket } = await started()
     socket.say(said('a1', 'assistant', 'one two three four five six seven eight nine ten'))
