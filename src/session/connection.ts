@@ -189,6 +189,7 @@ export class Connection {
     this.#bytesReceived += byteLength(data)
     onmessage('in', data)
     for (const event of provider.decode(data)) this.#handle(event)
+    if (this.#ready) this.#socket.ready()
   }
 
   #handle(event: ProviderEvent): void {
@@ -216,8 +217,9 @@ export class Connection {
     clearTimeout(this.#readyTimer)
     this.#clock.passed('handshake')
     this.#ready = true
+    // Later ones count as ready with a message of the server: where there is no handshake, it may accept and drop.
+    if (!this.#wasReady) this.#socket.ready()
     this.#wasReady = true
-    this.#socket.ready()
     this.#keptAliveAt = this.#leftAt = performance.now()
     this.#ticker = setInterval(() => this.#tick(), TICK_MS)
     this.#options.onready()

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { VoiceError, VoiceSession, type VoiceSessionOptions } from '../../src/index.ts'
+import { DeepgramListen, VoiceError, VoiceSession, type VoiceSessionOptions } from '../../src/index.ts'
 import { aMoment, next, rejection, until } from '../support/events.ts'
 import { ready, ScriptedProvider } from '../support/scripted-provider.ts'
 import { ScriptedSocket } from '../support/scripted-socket.ts'
@@ -292,6 +292,31 @@ describe('VoiceSession, what it survives', () => {
     } finally {
       window.onerror = onerror
     }
+  })
+
+  it('gives up on a server that accepts and drops, also where there is no handshake', async () => {
+    const provider = new DeepgramListen()
+    const reconnect = { initialMs: 1, maxMs: 1, maxAttempts: 3 }
+    const session = new VoiceSession({
+      provider,
+      getToken: () => 'token',
+      WebSocket: ScriptedSocket.asWebSocket,
+      reconnect,
+      input: 'none',
+    })
+    const ended = next(session, 'error')
+    const first = ScriptedSocket.next()
+    const starting = session.start()
+    let socket = (await first).accept()
+    await starting
+    for (let i = 0; i < 3; i++) {
+      const dialled = ScriptedSocket.next()
+      socket.drop(1011)
+      socket = (await dialled).accept()
+    }
+    socket.drop(1011)
+    expect(await ended).to.deep.include({ code: 'connection-lost' })
+    expect([session.state, ScriptedSocket.dialled.length]).to.deep.equal(['closed', 4])
   })
 
   it('a thousand reconnects end as they began', async () => {
