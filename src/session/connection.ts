@@ -237,7 +237,8 @@ export class Connection {
       return
     }
     const { keepAlive } = this.#options.provider
-    if (!keepAlive) return
+    // A line on which something waits is alive, and what stands for silence would take the place of speech there.
+    if (!keepAlive || waiting > 0 || this.#finished) return
     const due = Math.max(this.#keptAliveAt, this.#uplink.lastSentAt) + keepAlive.intervalMs
     if (now < due) return
     // What stands for silence is to last as long as it.

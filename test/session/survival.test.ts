@@ -319,6 +319,21 @@ describe('VoiceSession, what it survives', () => {
     expect([session.state, ScriptedSocket.dialled.length]).to.deep.equal(['closed', 4])
   })
 
+  it('keeps no line alive that is busy, or on which last results are awaited', async () => {
+    const keepAlive = { intervalMs: 20, data: '{"type":"alive"}' }
+    const { session, socket } = await started({ provider: new ScriptedProvider({ silentOn: [], keepAlive }) })
+    socket.bufferedAmount = 50_000
+    await aMoment(600)
+    expect(types(socket)).to.deep.equal(['open'])
+    socket.bufferedAmount = 0
+    await socket.whenSent('alive')
+    const stopping = session.stop()
+    await aMoment(600)
+    expect(types(socket).at(-1)).to.equal('close')
+    socket.say({ type: 'closed' })
+    await stopping
+  })
+
   it('a thousand reconnects end as they began', async () => {
     const { session, socket } = await started()
     let line = socket
