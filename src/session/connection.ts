@@ -120,6 +120,11 @@ export class Connection {
     }
   }
 
+  /** Whether a command would reach the provider now. */
+  get ready(): boolean {
+    return this.#ready
+  }
+
   open(): void {
     void this.#socket.connect()
   }

@@ -106,7 +106,8 @@ export class SessionEngine {
   /** Takes up the tools and dials. @throws {VoiceError} If something that is loaded for it cannot be had. */
   async open(signal: AbortSignal): Promise<void> {
     const { tools, ...options } = this.#options.options
-    await Promise.all([tools?.length && this.#useTools(tools), this.#keeper?.load()])
+    const [runner] = await Promise.all([tools?.length && this.#runner(), this.#keeper?.load()])
+    if (tools && runner) runner.update(tools)
     signal.throwIfAborted()
     const { transcript } = this.#options
     transcript.begin()
@@ -173,12 +174,24 @@ export class SessionEngine {
     tools,
     ...config
   }: Omit<SessionUpdate, 'tools'> & { tools?: readonly Tool[] }): Promise<void> {
-    if (tools) await this.#useTools(tools)
+    const runner = tools ? await this.#runner() : null
+    // All may have changed while that was loaded.
+    if (this.#ended) throw stopped()
+    if (!this.connection.ready) throw new VoiceError('connection-lost', 'The line was lost before the update')
+    const before = runner?.tools ?? []
+    if (tools) runner?.update(tools)
+    const declared = runner && { tools: runner.declarations }
     const { id, promise } = this.#updates.begin()
-    const declared = tools && { tools: this.#tools?.declarations ?? [] }
-    if (!this.connection.send({ type: 'update', id, config: { ...config, ...declared } }))
+    try {
+      if (!this.connection.send({ type: 'update', id, config: { ...config, ...declared } }))
+        this.#updates.settle(id)
+      await promise
+    } catch (error) {
       this.#updates.settle(id)
-    return promise
+      // What was in force stays, for the calls and for the next connection.
+      if (runner?.tools === tools) runner?.update(before)
+      throw error
+    }
   }
 
   /** Silences the agent and tells the provider what was heard of it. */
@@ -323,22 +336,22 @@ export class SessionEngine {
     this.#agent('speech-end')
   }
 
-  async #useTools(tools: readonly Tool[]): Promise<void> {
+  /** Loaded at its first use. */
+  async #runner(): Promise<ToolRunner> {
     const { ToolRunner } = await import('./tool-runner.ts')
-    if (this.#tools) this.#tools.update(tools)
-    else
-      this.#tools = new ToolRunner({
-        tools,
-        onresult: (call) => this.#answered(call),
-        ontoolcall: (event) => this.#called(event),
-        onwarning: (warning) => this.#options.emit('warning', warning),
-      })
+    this.#tools ??= new ToolRunner({
+      tools: [],
+      onresult: (call) => this.#answered(call),
+      ontoolcall: (event) => this.#called(event),
+      onwarning: (warning) => this.#options.emit('warning', warning),
+    })
+    return this.#tools
   }
 
   /** A provider may know of tools that the page does not: they are answered too. */
   async #call(call: { callId: string; name: string; arguments: string }): Promise<void> {
-    if (!this.#tools) await this.#useTools([])
-    if (!this.#ended) this.#tools?.run(call)
+    const runner = this.#tools ?? (await this.#runner())
+    if (!this.#ended) runner.run(call)
   }
 
   #answered(call: AnsweredCall): void {

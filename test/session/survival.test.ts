@@ -1,5 +1,12 @@
 import { expect } from 'chai'
-import { DeepgramListen, VoiceError, VoiceSession, type VoiceSessionOptions } from '../../src/index.ts'
+import {
+  DeepgramAgent,
+  DeepgramListen,
+  defineTool,
+  VoiceError,
+  VoiceSession,
+  type VoiceSessionOptions,
+} from '../../src/index.ts'
 import { aMoment, next, rejection, until } from '../support/events.ts'
 import { ready, ScriptedProvider } from '../support/scripted-provider.ts'
 import { ScriptedSocket } from '../support/scripted-socket.ts'
@@ -31,6 +38,7 @@ async function started(options: Partial<VoiceSessionOptions<ScriptedProvider>> =
   return { session, socket }
 }
 
+const look = defineTool({ name: 'look', description: 'Looks', handler: () => 'found' })
 const types = (socket: ScriptedSocket) => socket.texts.map(({ type }) => type)
 const said = (id: string, role: 'user' | 'assistant', text: string) => ({
   type: 'transcript',
@@ -385,6 +393,45 @@ describe('VoiceSession, what it can be asked', () => {
     expect(await stopped)
       .to.be.instanceOf(DOMException)
       .and.to.deep.include({ name: 'AbortError' })
+  })
+
+  it('update() rejects where the line is lost while what runs tools is loaded', async () => {
+    const { session, socket } = await started()
+    const lost = rejection(session.update({ voice: 'a', tools: [look] }))
+    socket.drop(1006)
+    expect(await lost).to.deep.include({ code: 'connection-lost' })
+  })
+
+  it('update() that is refused leaves the tools that were in force', async () => {
+    const { session, socket } = await started()
+    const refused = rejection(session.update({ tools: [look] }))
+    const { id } = await socket.whenSent('update')
+    socket.say({ type: 'update-rejected', id, error: { code: 'configuration-rejected' } })
+    expect(await refused).to.deep.equal({ code: 'configuration-rejected' })
+    const dialled = ScriptedSocket.next()
+    socket.drop(1006)
+    expect(ready(await dialled).texts[0]).to.deep.include({ tools: [] })
+  })
+
+  it('update() that throws leaves no second rejection behind', async () => {
+    const rejections: unknown[] = []
+    const onrejection = ({ reason }: PromiseRejectionEvent) => rejections.push(reason)
+    addEventListener('unhandledrejection', onrejection)
+    const session = new VoiceSession({
+      provider: new DeepgramAgent({ agentId: 'kept' }),
+      getToken: () => 'token',
+      WebSocket: ScriptedSocket.asWebSocket,
+      input: 'none',
+    })
+    const dialled = ScriptedSocket.next()
+    const starting = session.start()
+    ;(await dialled).accept().say({ type: 'Welcome' }).say({ type: 'SettingsApplied' })
+    await starting
+    expect(await rejection(session.update({ instructions: 'Be brief' }))).to.be.instanceOf(TypeError)
+    await session.stop()
+    await aMoment(20)
+    removeEventListener('unhandledrejection', onrejection)
+    expect(rejections).to.deep.equal([])
   })
 
   it('texts and pictures leave in the order in which they were said', async () => {
