@@ -266,7 +266,8 @@ export class SessionEngine {
       case 'audio':
         this.#clock.answered()
         speaker?.play(event.itemId, event.data)
-        this.#agent('audio')
+        // It plays nothing that comes late for what was cut off.
+        if (speaker?.playing) this.#agent('audio')
         break
       case 'audio-end':
         speaker?.end(event.itemId)

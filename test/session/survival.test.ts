@@ -117,6 +117,18 @@ describe('VoiceSession, what it survives', () => {
     expect(words).to.be.within(1, 7)
   })
 
+  it('does not take late sound of what was cut off for speech', async () => {
+    const { session, socket } = await started()
+    const speaking = next(session, 'agentstatechange', ({ state }) => state === 'speaking')
+    socket.say(new Int16Array(48_000).fill(1000).buffer)
+    await speaking
+    const cut = next(session, 'interrupt')
+    session.interrupt()
+    await cut
+    socket.say(new Int16Array(4800).fill(1000).buffer).say({ type: 'audio-end', itemId: 'a1' })
+    expect(session.agentState).to.equal('listening')
+  })
+
   it('renews the line in a pause before the provider ends it, without a word of warning', async () => {
     const { session, socket } = await started()
     const told: unknown[] = []
