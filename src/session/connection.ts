@@ -67,7 +67,7 @@ export class Connection {
   readonly #clock = new ConnectClock()
   #ready = false
   #wasReady = false
-  /** What the provider said was wrong, in case a close follows that does not say it. */
+  /** Why the socket was given up, which its close does not say. */
   #lastError: VoiceError | null = null
   /** Why the last dial was refused, where that could be found out. */
   #diagnosis: VoiceError | null = null
@@ -209,7 +209,6 @@ export class Connection {
         this.#finished?.()
         break
       case 'error':
-        this.#lastError = event.error
         if (event.fatal) this.#fail(event.error)
         else this.#options.onevent(event)
         break
@@ -321,7 +320,8 @@ export class Connection {
 
   #reason(loss: Loss): VoiceError {
     if ('cause' in loss) return endpointError(loss.cause)
-    return this.#diagnosis ?? this.#lastError ?? closeError(loss.close, this.#wasReady)
+    const known = loss.close.opened ? this.#lastError : this.#diagnosis
+    return known ?? closeError(loss.close, this.#wasReady)
   }
 }
 

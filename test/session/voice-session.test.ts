@@ -196,6 +196,14 @@ describe('VoiceSession', () => {
     expect(session.state).to.equal('open')
   })
 
+  it('does not take what was wrong earlier for why the line is lost', async () => {
+    const { session, socket } = await started()
+    socket.say({ type: 'error', event_id: 'e', error: { code: 'invalid_value', message: 'No' } })
+    const warned = next(session, 'warning')
+    socket.drop(1006)
+    expect(await warned).to.deep.include({ code: 'connection-lost' })
+  })
+
   it('cuts the agent off when the user speaks, and says how much was heard', async () => {
     const { session, socket } = await started()
     const speaking = next(session, 'agentstatechange', ({ state }) => state === 'speaking')
