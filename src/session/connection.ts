@@ -81,6 +81,7 @@ export class Connection {
   #bytesSent = 0
   #bytesReceived = 0
   #finished: (() => void) | null = null
+  #closed = false
 
   constructor(options: ConnectionOptions) {
     const { provider, endpoint, reconnect, WebSocket, connectTimeoutMs } = options
@@ -176,6 +177,7 @@ export class Connection {
 
   /** Ends it: nothing is sent, received or dialled afterwards. */
   close(): void {
+    this.#closed = true
     this.#disarm()
     this.#socket.close()
   }
@@ -198,6 +200,8 @@ export class Connection {
   }
 
   #handle(event: ProviderEvent): void {
+    // Whoever was told of a message may have ended it before the message has taken effect.
+    if (this.#closed) return
     switch (event.type) {
       case 'reply':
         this.#transmit(event.data)

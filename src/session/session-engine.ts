@@ -228,6 +228,7 @@ export class SessionEngine {
     this.#resumed = true
     this.#options.transcript.begun()
     this.#options.onstate('ready')
+    if (this.#ended) return
     this.#agent('ready')
     this.#guard.begin()
   }

@@ -133,6 +133,29 @@ describe('VoiceSession', () => {
     })
   }
 
+  it('stop() by a listener of what makes the agent ready leaves nothing that is ready', async () => {
+    const session = create()
+    const states: string[] = []
+    session.on('agentstatechange', ({ state }) => states.push(state))
+    const unbind = session.on('message', ({ data }) => {
+      if (String(data).includes('session.updated')) void session.stop()
+    })
+    const dialled = ScriptedSocket.next()
+    const starting = rejection(session.start())
+    wire.ready(await dialled)
+    expect(await starting).to.have.property('name', 'AbortError')
+    unbind()
+    session.on('statechange', ({ state }) => {
+      if (state === 'open') void session.stop()
+    })
+    const again = ScriptedSocket.next()
+    const opening = session.start()
+    wire.ready(await again)
+    await opening
+    await session.stop()
+    expect(states).to.deep.equal([])
+  })
+
   it('stop() then start() opens a new conversation on the same session', async () => {
     const { session } = await started()
     const dialled = ScriptedSocket.next()
