@@ -133,6 +133,8 @@ export class Connection {
   /** Sends a command, or nothing where the provider is not ready. @returns Whether there was something to send. */
   send(command: Command): boolean {
     if (!this.#ready) return false
+    // What the user has said belongs to the turn, and to the stream, that ends.
+    if (command.type === 'end-turn' || command.type === 'close') this.#uplink.flush()
     let sent = false
     for (const data of this.#options.provider.encode(command)) {
       this.#transmit(data)

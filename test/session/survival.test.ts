@@ -578,6 +578,21 @@ describe('VoiceSession, what it can be asked', () => {
     expect([last.length, [...new Set(last)]]).to.deep.equal([160, [0xff]])
   })
 
+  it('endTurn() is told after all that was said, also where the line is slow', async () => {
+    const provider = new ScriptedProvider({ whileMuted: 'nothing' })
+    const { session, socket } = await started({ provider, input: 'microphone' })
+    await until(() => socket.sent.length > 5)
+    socket.bufferedAmount = 1e6
+    const { length } = socket.sent
+    await aMoment(200)
+    expect(socket.sent.length).to.equal(length)
+    session.muted = true
+    session.endTurn()
+    const [told, ...rest] = socket.sent.slice(length).reverse()
+    expect(told).to.equal('{"type":"end-turn"}')
+    expect(rest.length).to.be.above(3)
+  })
+
   it('whileMuted nothing keeps the silence of a muted microphone to itself', async () => {
     const provider = new ScriptedProvider({ whileMuted: 'nothing' })
     const { session, socket } = await started({ provider, input: 'microphone' })
