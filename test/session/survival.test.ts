@@ -272,6 +272,19 @@ describe('VoiceSession, what it survives', () => {
     }
   })
 
+  it('whenHidden does not leave the next conversation muted', async () => {
+    const { session } = await started({ whenHidden: 'mute' })
+    Object.defineProperty(document, 'visibilityState', { configurable: true, value: 'hidden' })
+    try {
+      document.dispatchEvent(new Event('visibilitychange'))
+      expect(session.muted).to.equal(true)
+      await session.stop()
+      expect(session.muted).to.equal(false)
+    } finally {
+      Reflect.deleteProperty(document, 'visibilityState')
+    }
+  })
+
   it('retries at once where the network is back', async () => {
     const { session, socket } = await started({ reconnect: { initialMs: 1e8, maxMs: 1e8 } })
     socket.drop(1006)
