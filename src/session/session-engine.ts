@@ -127,14 +127,16 @@ export class SessionEngine {
    * @param options.finish Whether the provider may still give the results that it owes.
    * @returns Resolved when the line is closed.
    */
-  close(reason: unknown, { finish = false } = {}): Promise<void> | void {
+  async close(reason: unknown, { finish = false } = {}): Promise<void> {
     this.#ended = true
     this.#agent('reset')
     this.#guard.close()
     this.#rollOver.cancel()
     this.#tools?.cancelAll()
     this.#updates.abandon(reason)
-    return finish ? this.connection.finish() : this.connection.close()
+    if (finish) await this.connection.finish()
+    else this.connection.close()
+    this.#complete()
   }
 
   /** The first sample of an answer was heard. */
@@ -240,7 +242,7 @@ export class SessionEngine {
     this.#agent('reset')
     this.#options.onstate('lost')
     this.#tools?.cancelAll()
-    for (const entry of this.#options.transcript.endConnection()) this.#changed(entry)
+    this.#complete()
     this.#updates.abandon(error ?? new VoiceError('connection-lost', 'The connection was renewed'))
     // The rest of an answer that broke off is not worth hearing: the conversation goes on where it was heard.
     // A provider may name the first of its answers over the new line as it did over the old one.
@@ -370,6 +372,11 @@ export class SessionEngine {
     this.#guard.set('tools', this.#running.size > 0)
     this.#options.emit('toolcall', event)
     this.#rollOver.check()
+  }
+
+  /** Nothing more is said of what was being said. */
+  #complete(): void {
+    for (const entry of this.#options.transcript.endConnection()) this.#changed(entry)
   }
 
   #changed(entry: TranscriptEntry | null): void {

@@ -191,6 +191,15 @@ describe('VoiceSession, what it survives', () => {
     expect([heard, session.state, socket.closedWith]).to.deep.equal([['the last word'], 'closed', 1000])
   })
 
+  it('stop() leaves no entry that is not final', async () => {
+    const { session, socket } = await started()
+    socket.say({ type: 'transcript', id: 'a1', role: 'assistant', delta: 'Hel', final: false })
+    const told = next(session, 'transcript')
+    await session.stop()
+    expect((await told).entry).to.deep.include({ text: 'Hel', final: true })
+    expect(session.transcript[0]!.final).to.equal(true)
+  })
+
   it('stop() takes the end of the line for the end of the results', async () => {
     const { session, socket } = await started({ provider: new ScriptedProvider({ silentOn: [] }) })
     const told: unknown[] = []
