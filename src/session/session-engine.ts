@@ -94,7 +94,7 @@ export class SessionEngine {
       onend,
     })
     this.#rollOver = new RollOver({
-      quiet: () => this.#agentState === 'listening' && !this.#userSpeaking && this.#running.size === 0,
+      quiet: () => this.#agentState === 'listening' && !this.#userSpeaking && !this.#tools?.busy,
       onrenew: () => this.connection.renew(),
     })
   }

@@ -80,6 +80,11 @@ export class ToolRunner {
     this.#tools = new Map(tools.map(({ definition }) => [definition.name, definition]))
   }
 
+  /** Whether a call is to be answered, one that waits for approval too. */
+  get busy(): boolean {
+    return this.#calls.size > 0
+  }
+
   /** Answers by `onresult`, now or later. A call that is known already is passed over. */
   run(request: CallRequest): void {
     const { callId } = request

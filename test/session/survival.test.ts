@@ -147,6 +147,26 @@ describe('VoiceSession, what it survives', () => {
     expect([session.state, told]).to.deep.equal(['open', []])
   })
 
+  it('does not renew the line while a call waits for approval', async () => {
+    const asked = Promise.withResolvers<void>()
+    const approval = Promise.withResolvers<boolean>()
+    const approve = () => {
+      asked.resolve()
+      return approval.promise
+    }
+    const pay = defineTool({ name: 'pay', description: 'Pays', handler: () => 'paid', approve })
+    const { socket } = await started({ tools: [pay] })
+    socket.say({ type: 'tool-call', callId: 'c', name: 'pay', arguments: '{}' })
+    await asked.promise
+    socket.say({ type: 'expiring', inMs: 60_000 })
+    await aMoment(50)
+    expect(ScriptedSocket.dialled.length).to.equal(1)
+    const dialled = ScriptedSocket.next()
+    approval.resolve(true)
+    ready(await dialled)
+    expect(types(socket)).to.include('tool-result')
+  })
+
   it('renews the line at the last moment though somebody speaks', async () => {
     const { socket } = await started()
     socket.say({ type: 'speech-start' })
