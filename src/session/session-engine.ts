@@ -391,7 +391,8 @@ export class SessionEngine {
     if (state === null) return
     this.#agentState = state
     this.#guard.set('agent', state === 'speaking')
-    this.#guard.touch()
+    // A line that is lost and found again says nothing of the user.
+    if (transition !== 'reset' && transition !== 'ready') this.#guard.touch()
     this.#options.emit('agentstatechange', { state, previous })
     this.#rollOver.check()
   }

@@ -254,6 +254,18 @@ describe('VoiceSession, what it survives', () => {
     expect(performance.now() - silentAt).to.be.at.least(55)
   })
 
+  it('idleTimeoutMs runs on while the line is lost and found again', async () => {
+    const { session, socket } = await started({ idleTimeoutMs: 600 })
+    const startedAt = performance.now()
+    const ended = next(session, 'error')
+    await aMoment(450)
+    const dialled = ScriptedSocket.next()
+    socket.drop(1006)
+    ready(await dialled)
+    expect(await ended).to.deep.include({ code: 'idle-timeout' })
+    expect(performance.now() - startedAt).to.be.below(950)
+  })
+
   it('maxDurationMs ends a conversation in the midst of a word', async () => {
     const { session, socket } = await started({ maxDurationMs: 30 })
     socket.say({ type: 'speech-start' })
