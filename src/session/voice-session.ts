@@ -198,19 +198,16 @@ export class VoiceSession<P extends Provider = Provider> {
    */
   async start({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
     signal?.throwIfAborted()
-    if (this.#run) return this.#run.ready.promise
     if (this.#closing) {
       const stops = this.#stops
       await this.#closing
       if (stops !== this.#stops) throw stopped()
       return this.start(signal ? { signal } : {})
     }
-    const run = this.#begin()
-    this.#run = run
-    this.#transition('start')
+    const run = this.#run ?? this.#begin()
     const onabort = (): void => run.end(signal?.reason)
     signal?.addEventListener('abort', onabort, { once: true })
-    return run.open().finally(() => signal?.removeEventListener('abort', onabort))
+    return run.ready.promise.finally(() => signal?.removeEventListener('abort', onabort))
   }
 
   /**
@@ -326,6 +323,9 @@ export class VoiceSession<P extends Provider = Provider> {
       onend: (reason) => run.end(reason),
       onended: (reason, closed) => this.#ended(run, reason, closed),
     })
+    this.#run = run
+    this.#transition('start')
+    run.open()
     return run
   }
 

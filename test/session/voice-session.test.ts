@@ -106,6 +106,26 @@ describe('VoiceSession', () => {
     expect(session.state).to.equal('closed')
   })
 
+  it('start() is given up by the signal of whoever waits for it', async () => {
+    const session = create()
+    const abort = new AbortController()
+    const dialled = ScriptedSocket.next()
+    const starting = rejection(session.start())
+    const waiting = rejection(session.start({ signal: abort.signal }))
+    await dialled
+    abort.abort(new Error('changed my mind'))
+    expect(await waiting).to.equal(abort.signal.reason)
+    expect(await starting).to.equal(abort.signal.reason)
+  })
+
+  it('start() of what is open does not end it by its signal later', async () => {
+    const { session } = await started()
+    const abort = new AbortController()
+    await session.start({ signal: abort.signal })
+    abort.abort()
+    expect(session.state).to.equal('open')
+  })
+
   for (const moment of ['at once', 'token', 'dial', 'handshake', 'microphone'] as const) {
     it(`stop() during the start (${moment}) leaves nothing that opens afterwards`, async () => {
       const token = Promise.withResolvers<string>()
