@@ -37,6 +37,9 @@ const NOTHING_USED: UsageTotal = {
   seconds: 0,
 }
 
+/** Tools as the page has them, for a provider that takes any. */
+type ToolsOf<P extends Provider> = [UpdateOf<P>['tools']] extends [undefined] ? never : readonly Tool[]
+
 /** One conversation between a person and an agent. */
 export class VoiceSession<P extends Provider = Provider> {
   readonly provider: P
@@ -275,8 +278,8 @@ export class VoiceSession<P extends Provider = Provider> {
    * @throws {VoiceError} `configuration-rejected`, if it refuses; `connection-lost`, if it could not answer.
    * @throws {DOMException} As `sendText`; `AbortError`, if the session is stopped before.
    */
-  async update(config: Omit<UpdateOf<P>, 'tools'> & { readonly tools?: readonly Tool[] }): Promise<void> {
-    return this.#require('update', 'update').update(config as SessionUpdate & typeof config)
+  async update(config: Omit<UpdateOf<P>, 'tools'> & { readonly tools?: ToolsOf<P> }): Promise<void> {
+    return this.#require('update', 'update').update(config as Omit<SessionUpdate, 'tools'> & typeof config)
   }
 
   /**
