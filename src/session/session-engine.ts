@@ -67,6 +67,8 @@ export class SessionEngine {
   readonly #running = new Set<string>()
   #agentState: AgentState = 'idle'
   #userSpeaking = false
+  /** Whether the answer at hand calls tools: the turn ends with the next one. */
+  #asksTools = false
   #ended = false
   /** Whether a conversation is continued: always but at a first connection. */
   #resumed = false
@@ -276,7 +278,8 @@ export class SessionEngine {
         speaker?.end(event.itemId)
         break
       case 'response-end':
-        if (this.#agentState === 'thinking') emit('turn', this.#clock.finish())
+        if (this.#agentState === 'thinking' && !this.#asksTools) emit('turn', this.#clock.finish())
+        this.#asksTools = false
         this.#agent('done')
         break
       case 'transcript':
@@ -285,6 +288,7 @@ export class SessionEngine {
         this.#changed(transcript.update(event))
         break
       case 'tool-call':
+        this.#asksTools = true
         void this.#call(event)
         break
       case 'tool-cancel':
@@ -336,6 +340,7 @@ export class SessionEngine {
   #asked(): void {
     const { speech, text } = this.#options.options.provider.capabilities ?? { speech: true, text: true }
     if (!speech && !text) return
+    this.#asksTools = false
     this.#clock.asked()
     this.#agent('speech-end')
   }

@@ -596,6 +596,21 @@ describe('VoiceSession, what it can be asked', () => {
     expect((await typed).firstByteMs).to.be.above(0)
   })
 
+  it('turn tells how long the answer took where a tool was called for it', async () => {
+    const { session, socket } = await started({ tools: [look] })
+    const turns: unknown[] = []
+    session.on('turn', (turn) => turns.push(turn))
+    session.endTurn()
+    socket.say({ type: 'thinking' }).say({ type: 'tool-call', callId: 'c', name: 'look', arguments: '{}' })
+    await socket.whenSent('tool-result')
+    socket.say({ type: 'response-end', status: 'completed' })
+    expect(turns).to.deep.equal([])
+    const turn = next(session, 'turn')
+    socket.say({ type: 'thinking' }).say(said('a1', 'assistant', 'It is there'))
+    socket.say({ type: 'response-end', status: 'completed' })
+    expect((await turn).firstByteMs).to.be.above(0)
+  })
+
   it('stats tell the stages of a connect', async () => {
     const { session } = await started({
       getToken: async () => {
