@@ -145,8 +145,11 @@ export class AudioEngine {
   async close(): Promise<void> {
     const { taps = [], speechDetector, ondevicechange } = this.#options
     navigator.mediaDevices?.removeEventListener('devicechange', ondevicechange)
-    const disconnected = Promise.allSettled(taps.map(async (tap) => tap.disconnect()))
-    speechDetector?.reset()
+    // Neither is our own code: where it fails, the rest is turned off all the same.
+    const reset = async () => speechDetector?.reset()
+    const disconnected = Promise.allSettled([...taps.map(async (tap) => tap.disconnect()), reset()])
+    this.#detecting = false
+    this.#setSpeaking(false)
     this.#wakeLock?.close()
     this.#output.close()
     this.#keeper.close()
@@ -228,7 +231,8 @@ export class AudioEngine {
         chunk,
         this.#options.provider.inputFormat.sampleRate,
       )
-      if (typeof speaking === 'object') speaking.then((late) => this.#setSpeaking(late), fail)
+      if (typeof speaking === 'object')
+        speaking.then((late) => this.#setSpeaking(late && this.#detecting), fail)
       else this.#setSpeaking(speaking ?? false)
     } catch (cause) {
       fail(cause)

@@ -67,7 +67,7 @@ export class Connection {
   readonly #clock = new ConnectClock()
   #ready = false
   #wasReady = false
-  /** What the provider said was wrong, in case a close follows that does not say it. */
+  /** Why the socket was given up, which its close does not say. */
   #lastError: VoiceError | null = null
   /** Why the last dial was refused, where that could be found out. */
   #diagnosis: VoiceError | null = null
@@ -81,6 +81,7 @@ export class Connection {
   #bytesSent = 0
   #bytesReceived = 0
   #finished: (() => void) | null = null
+  #closed = false
 
   constructor(options: ConnectionOptions) {
     const { provider, endpoint, reconnect, WebSocket, connectTimeoutMs } = options
@@ -120,7 +121,7 @@ export class Connection {
     }
   }
 
-  /** Whether there is a line over which the provider takes commands. */
+  /** Whether a command would reach the provider now. */
   get ready(): boolean {
     return this.#ready
   }
@@ -132,6 +133,8 @@ export class Connection {
   /** Sends a command, or nothing where the provider is not ready. @returns Whether there was something to send. */
   send(command: Command): boolean {
     if (!this.#ready) return false
+    // What the user has said belongs to the turn, and to the stream, that ends.
+    if (command.type === 'end-turn' || command.type === 'close') this.#uplink.flush()
     let sent = false
     for (const data of this.#options.provider.encode(command)) {
       this.#transmit(data)
@@ -179,6 +182,7 @@ export class Connection {
 
   /** Ends it: nothing is sent, received or dialled afterwards. */
   close(): void {
+    this.#closed = true
     this.#disarm()
     this.#socket.close()
   }
@@ -197,9 +201,12 @@ export class Connection {
     this.#bytesReceived += byteLength(data)
     onmessage('in', data)
     for (const event of provider.decode(data)) this.#handle(event)
+    if (this.#ready) this.#socket.ready()
   }
 
   #handle(event: ProviderEvent): void {
+    // Whoever was told of a message may have ended it before the message has taken effect.
+    if (this.#closed) return
     switch (event.type) {
       case 'reply':
         this.#transmit(event.data)
@@ -211,7 +218,6 @@ export class Connection {
         this.#finished?.()
         break
       case 'error':
-        this.#lastError = event.error
         if (event.fatal) this.#fail(event.error)
         else this.#options.onevent(event)
         break
@@ -224,8 +230,9 @@ export class Connection {
     clearTimeout(this.#readyTimer)
     this.#clock.passed('handshake')
     this.#ready = true
+    // Later ones count as ready with a message of the server: where there is no handshake, it may accept and drop.
+    if (!this.#wasReady) this.#socket.ready()
     this.#wasReady = true
-    this.#socket.ready()
     this.#keptAliveAt = this.#leftAt = performance.now()
     this.#ticker = setInterval(() => this.#tick(), TICK_MS)
     this.#options.onready()
@@ -243,7 +250,8 @@ export class Connection {
       return
     }
     const { keepAlive } = this.#options.provider
-    if (!keepAlive) return
+    // A line on which something waits is alive, and what stands for silence would take the place of speech there.
+    if (!keepAlive || waiting > 0 || this.#finished) return
     const due = Math.max(this.#keptAliveAt, this.#uplink.lastSentAt) + keepAlive.intervalMs
     if (now < due) return
     // What stands for silence is to last as long as it.
@@ -321,7 +329,8 @@ export class Connection {
 
   #reason(loss: Loss): VoiceError {
     if ('cause' in loss) return endpointError(loss.cause)
-    return this.#diagnosis ?? this.#lastError ?? closeError(loss.close, this.#wasReady)
+    const known = loss.close.opened ? this.#lastError : this.#diagnosis
+    return known ?? closeError(loss.close, this.#wasReady)
   }
 }
 

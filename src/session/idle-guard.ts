@@ -12,9 +12,9 @@ export interface IdleGuardOptions {
  * Ends a conversation that was forgotten, since lines cost money by the minute.
  *
  * What counts as activity: the user's speech as the provider or the local detector hears it, what the page sends in
- * the user's name, and the agent from its first thought to its last sample, tools included. What does not: sound
- * without speech, keep-alive messages, a reconnect, a page that listens. While somebody is active the time stands
- * still; it begins anew when all have fallen silent.
+ * the user's name, the agent's thoughts and speech, and tools. What does not: sound without speech, keep-alive messages,
+ * a reconnect, a page that listens. While somebody speaks or a tool runs the time stands still; it begins anew when all
+ * have fallen silent.
  */
 export class IdleGuard {
   readonly #options: IdleGuardOptions

@@ -24,4 +24,8 @@ export function watchPage({ whenHidden = 'continue', sound, signal, onleave }: P
     }
   }
   globalThis.document?.addEventListener('visibilitychange', onchange, { signal })
+  // What the user never asked for is not to last until the next conversation.
+  signal.addEventListener('abort', () => {
+    if (muted) sound.muted = false
+  })
 }

@@ -39,10 +39,9 @@ export class Run {
     return this.#engine
   }
 
-  /** @returns Settled as `ready`. */
-  open(): Promise<void> {
+  /** What comes of it is told by `ready`. */
+  open(): void {
     this.#open(this.#abort.signal).catch((error: unknown) => this.end(error))
-    return this.ready.promise
   }
 
   /**

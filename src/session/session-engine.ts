@@ -67,6 +67,8 @@ export class SessionEngine {
   readonly #running = new Set<string>()
   #agentState: AgentState = 'idle'
   #userSpeaking = false
+  /** Whether the answer at hand calls tools: the turn ends with the next one. */
+  #asksTools = false
   #ended = false
   /** Whether a conversation is continued: always but at a first connection. */
   #resumed = false
@@ -94,7 +96,7 @@ export class SessionEngine {
       onend,
     })
     this.#rollOver = new RollOver({
-      quiet: () => this.#agentState === 'listening' && !this.#userSpeaking && this.#running.size === 0,
+      quiet: () => this.#agentState === 'listening' && !this.#userSpeaking && !this.#tools?.busy,
       onrenew: () => this.connection.renew(),
     })
   }
@@ -106,7 +108,8 @@ export class SessionEngine {
   /** Takes up the tools and dials. @throws {VoiceError} If something that is loaded for it cannot be had. */
   async open(signal: AbortSignal): Promise<void> {
     const { tools, ...options } = this.#options.options
-    await Promise.all([tools?.length && this.#useTools(tools), this.#keeper?.load()])
+    const [runner] = await Promise.all([tools?.length && this.#runner(), this.#keeper?.load()])
+    if (tools && runner) runner.update(tools)
     signal.throwIfAborted()
     const { transcript } = this.#options
     transcript.begin()
@@ -126,14 +129,16 @@ export class SessionEngine {
    * @param options.finish Whether the provider may still give the results that it owes.
    * @returns Resolved when the line is closed.
    */
-  close(reason: unknown, { finish = false } = {}): Promise<void> | void {
+  async close(reason: unknown, { finish = false } = {}): Promise<void> {
     this.#ended = true
     this.#agent('reset')
     this.#guard.close()
     this.#rollOver.cancel()
     this.#tools?.cancelAll()
     this.#updates.abandon(reason)
-    return finish ? this.connection.finish() : this.connection.close()
+    if (finish) await this.connection.finish()
+    else this.connection.close()
+    this.#complete()
   }
 
   /** The first sample of an answer was heard. */
@@ -173,18 +178,24 @@ export class SessionEngine {
     tools,
     ...config
   }: Omit<SessionUpdate, 'tools'> & { tools?: readonly Tool[] }): Promise<void> {
-    if (tools) await this.#useTools(tools)
+    const runner = tools ? await this.#runner() : null
+    // All may have changed while that was loaded.
+    if (this.#ended) throw stopped()
     if (!this.connection.ready) throw new VoiceError('connection-lost', 'The line was lost before the update')
+    const before = runner?.tools ?? []
+    if (tools) runner?.update(tools)
+    const declared = runner && { tools: runner.declarations }
     const { id, promise } = this.#updates.begin()
-    const declared = tools && { tools: this.#tools?.declarations ?? [] }
-    let asked = false
     try {
-      asked = this.connection.send({ type: 'update', id, config: { ...config, ...declared } })
-    } finally {
-      // Nothing to change, or nothing that could be asked for.
-      if (!asked) this.#updates.settle(id)
+      if (!this.connection.send({ type: 'update', id, config: { ...config, ...declared } }))
+        this.#updates.settle(id)
+      await promise
+    } catch (error) {
+      this.#updates.settle(id)
+      // What was in force stays, for the calls and for the next connection.
+      if (runner?.tools === tools) runner?.update(before)
+      throw error
     }
-    return promise
   }
 
   /** Silences the agent and tells the provider what was heard of it. */
@@ -219,7 +230,9 @@ export class SessionEngine {
 
   #ready(): void {
     this.#resumed = true
+    this.#options.transcript.begun()
     this.#options.onstate('ready')
+    if (this.#ended) return
     this.#agent('ready')
     this.#guard.begin()
   }
@@ -231,7 +244,7 @@ export class SessionEngine {
     this.#agent('reset')
     this.#options.onstate('lost')
     this.#tools?.cancelAll()
-    for (const entry of this.#options.transcript.endConnection()) this.#changed(entry)
+    this.#complete()
     this.#updates.abandon(error ?? new VoiceError('connection-lost', 'The connection was renewed'))
     // The rest of an answer that broke off is not worth hearing: the conversation goes on where it was heard.
     // A provider may name the first of its answers over the new line as it did over the old one.
@@ -258,13 +271,15 @@ export class SessionEngine {
       case 'audio':
         this.#clock.answered()
         speaker?.play(event.itemId, event.data)
-        this.#agent('audio')
+        // It plays nothing that comes late for what was cut off.
+        if (speaker?.playing) this.#agent('audio')
         break
       case 'audio-end':
         speaker?.end(event.itemId)
         break
       case 'response-end':
-        if (this.#agentState === 'thinking') emit('turn', this.#clock.finish())
+        if (this.#agentState === 'thinking' && !this.#asksTools) emit('turn', this.#clock.finish())
+        this.#asksTools = false
         this.#agent('done')
         break
       case 'transcript':
@@ -273,6 +288,7 @@ export class SessionEngine {
         this.#changed(transcript.update(event))
         break
       case 'tool-call':
+        this.#asksTools = true
         void this.#call(event)
         break
       case 'tool-cancel':
@@ -324,26 +340,27 @@ export class SessionEngine {
   #asked(): void {
     const { speech, text } = this.#options.options.provider.capabilities ?? { speech: true, text: true }
     if (!speech && !text) return
+    this.#asksTools = false
     this.#clock.asked()
     this.#agent('speech-end')
   }
 
-  async #useTools(tools: readonly Tool[]): Promise<void> {
+  /** Loaded at its first use. */
+  async #runner(): Promise<ToolRunner> {
     const { ToolRunner } = await import('./tool-runner.ts')
-    if (this.#tools) this.#tools.update(tools)
-    else
-      this.#tools = new ToolRunner({
-        tools,
-        onresult: (call) => this.#answered(call),
-        ontoolcall: (event) => this.#called(event),
-        onwarning: (warning) => this.#options.emit('warning', warning),
-      })
+    this.#tools ??= new ToolRunner({
+      tools: [],
+      onresult: (call) => this.#answered(call),
+      ontoolcall: (event) => this.#called(event),
+      onwarning: (warning) => this.#options.emit('warning', warning),
+    })
+    return this.#tools
   }
 
   /** A provider may know of tools that the page does not: they are answered too. */
   async #call(call: { callId: string; name: string; arguments: string }): Promise<void> {
-    if (!this.#tools) await this.#useTools([])
-    if (!this.#ended) this.#tools?.run(call)
+    const runner = this.#tools ?? (await this.#runner())
+    if (!this.#ended) runner.run(call)
   }
 
   #answered(call: AnsweredCall): void {
@@ -362,6 +379,11 @@ export class SessionEngine {
     this.#rollOver.check()
   }
 
+  /** Nothing more is said of what was being said. */
+  #complete(): void {
+    for (const entry of this.#options.transcript.endConnection()) this.#changed(entry)
+  }
+
   #changed(entry: TranscriptEntry | null): void {
     if (!entry) return
     if (entry.final) this.#keeper?.changed()
@@ -374,7 +396,8 @@ export class SessionEngine {
     if (state === null) return
     this.#agentState = state
     this.#guard.set('agent', state === 'speaking')
-    this.#guard.touch()
+    // A line that is lost and found again says nothing of the user.
+    if (transition !== 'reset' && transition !== 'ready') this.#guard.touch()
     this.#options.emit('agentstatechange', { state, previous })
     this.#rollOver.check()
   }

@@ -50,6 +50,8 @@ const FAILURES = {
 
 /** Runs what the model asks for, and answers each call exactly once unless it is withdrawn. */
 export class ToolRunner {
+  /** What it runs. */
+  tools: readonly Tool[] = []
   /** What the model is told of the tools. */
   declarations: readonly ToolDeclaration[] = []
   readonly #options: ToolRunnerOptions
@@ -73,8 +75,14 @@ export class ToolRunner {
     if (new Set(names).size < names.length) {
       throw new TypeError(`Cannot use tools as names must be unique: current value is ${names}`)
     }
+    this.tools = tools
     this.declarations = tools.map(({ declaration }) => declaration)
     this.#tools = new Map(tools.map(({ definition }) => [definition.name, definition]))
+  }
+
+  /** Whether a call is to be answered, one that waits for approval too. */
+  get busy(): boolean {
+    return this.#calls.size > 0
   }
 
   /** Answers by `onresult`, now or later. A call that is known already is passed over. */

@@ -47,12 +47,15 @@ export class Transcript {
     return told.slice(-MAX_HISTORY)
   }
 
-  /** A conversation begins; the first one goes on with what was restored. */
+  /** A conversation is to begin; the first one goes on with what was restored. */
   begin(): void {
-    if (this.#begun) {
-      this.#from = this.#entries.length
-      this.#calls = []
-    }
+    if (!this.#begun) return
+    this.#from = this.#entries.length
+    this.#calls = []
+  }
+
+  /** It has begun: before, as after a dial that failed, it is the same one that is tried again. */
+  begun(): void {
     this.#begun = true
   }
 

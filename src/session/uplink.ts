@@ -51,7 +51,11 @@ export class Uplink {
   /** There is a line that takes audio: what waited leaves first. */
   open(): void {
     this.#open = true
-    // Whatever the socket holds: it is one burst, and bounded.
+    this.flush()
+  }
+
+  /** Sends what waits, whatever the socket holds: it is one burst, and bounded. */
+  flush(): void {
     while (!this.#backlog.empty) this.#send(this.#backlog.shift()!)
   }
 
@@ -69,12 +73,12 @@ export class Uplink {
     if (muted && this.#options.provider.whileMuted === 'nothing') return
     this.#silentMs = muted ? this.#silentMs + chunk.length / this.#samplesPerMs : 0
     if (this.#silentMs > SILENCE_MS && this.#options.provider.keepAlive) return
-    this.#flush()
+    this.#catchUp()
     if (this.#open && this.#backlog.empty && this.#takes()) this.#send(chunk)
     else this.#wait(chunk)
   }
 
-  #flush(): void {
+  #catchUp(): void {
     while (this.#open && !this.#backlog.empty && this.#takes()) this.#send(this.#backlog.shift()!)
     if (!this.#backlog.empty) return
     this.#congested = false

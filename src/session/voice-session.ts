@@ -37,6 +37,9 @@ const NOTHING_USED: UsageTotal = {
   seconds: 0,
 }
 
+/** Tools as the page has them, for a provider that takes any. */
+type ToolsOf<P extends Provider> = [UpdateOf<P>['tools']] extends [undefined] ? never : readonly Tool[]
+
 /** One conversation between a person and an agent. */
 export class VoiceSession<P extends Provider = Provider> {
   readonly provider: P
@@ -47,6 +50,8 @@ export class VoiceSession<P extends Provider = Provider> {
   #state: SessionState = 'closed'
   #run: Run | null = null
   #closing: Promise<void> | null = null
+  /** Counts what ended a start that waits for the conversation before it to close. */
+  #stops = 0
   #usage = NOTHING_USED
 
   /**
@@ -196,17 +201,16 @@ export class VoiceSession<P extends Provider = Provider> {
    */
   async start({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
     signal?.throwIfAborted()
-    if (this.#run) return this.#run.ready.promise
     if (this.#closing) {
+      const stops = this.#stops
       await this.#closing
+      if (stops !== this.#stops) throw stopped()
       return this.start(signal ? { signal } : {})
     }
-    const run = this.#begin()
-    this.#run = run
-    this.#transition('start')
+    const run = this.#run ?? this.#begin()
     const onabort = (): void => run.end(signal?.reason)
     signal?.addEventListener('abort', onabort, { once: true })
-    return run.open().finally(() => signal?.removeEventListener('abort', onabort))
+    return run.ready.promise.finally(() => signal?.removeEventListener('abort', onabort))
   }
 
   /**
@@ -214,6 +218,7 @@ export class VoiceSession<P extends Provider = Provider> {
    * Nothing opens afterwards. Safe at any time.
    */
   async stop(): Promise<void> {
+    this.#stops++
     this.#run?.end(stopped(), { finish: true })
     await this.#closing
   }
@@ -273,8 +278,8 @@ export class VoiceSession<P extends Provider = Provider> {
    * @throws {VoiceError} `configuration-rejected`, if it refuses; `connection-lost`, if it could not answer.
    * @throws {DOMException} As `sendText`; `AbortError`, if the session is stopped before.
    */
-  async update(config: Omit<UpdateOf<P>, 'tools'> & { readonly tools?: readonly Tool[] }): Promise<void> {
-    return this.#require('update', 'update').update(config as SessionUpdate & typeof config)
+  async update(config: Omit<UpdateOf<P>, 'tools'> & { readonly tools?: ToolsOf<P> }): Promise<void> {
+    return this.#require('update', 'update').update(config as Omit<SessionUpdate, 'tools'> & typeof config)
   }
 
   /**
@@ -295,8 +300,15 @@ export class VoiceSession<P extends Provider = Provider> {
     this.#require('sendRaw').connection.sendRaw(data)
   }
 
+  /** What a listener throws is the page's own failure, told as the browser tells it: the conversation goes on. */
   #emit<K extends VoiceEventName>(event: K, payload: VoiceEventMap[K]): void {
-    this.#emitter.emit(event, payload as never)
+    for (const listener of [...(this.#emitter.events[event] ?? [])]) {
+      try {
+        listener(payload as never)
+      } catch (error) {
+        reportError(error)
+      }
+    }
   }
 
   #begin(): Run {
@@ -314,6 +326,9 @@ export class VoiceSession<P extends Provider = Provider> {
       onend: (reason) => run.end(reason),
       onended: (reason, closed) => this.#ended(run, reason, closed),
     })
+    this.#run = run
+    this.#transition('start')
+    run.open()
     return run
   }
 

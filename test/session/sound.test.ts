@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import type { TappedNodes } from '../../src/audio/audio-tap.ts'
 import { DeepgramAgent, type Provider, type VoiceSession, type VoiceSessionOptions } from '../../src/index.ts'
-import { next, rejection, until } from '../support/events.ts'
+import { aMoment, next, rejection, until } from '../support/events.ts'
 import { wire } from '../support/openai-wire.ts'
 import { type Resources, watchResources } from '../support/resources.ts'
 import { create as scripted, start, stopAll } from '../support/scripted-session.ts'
@@ -266,6 +266,36 @@ describe('VoiceSession, its sound', () => {
     })
     await until(() => kept.length > 20)
     for (const { data, copy } of kept) expect(data).to.deep.equal(copy)
+  })
+
+  it('speechchange does not leave the user speaking when it ends, nor begins later', async () => {
+    const late = Promise.withResolvers<boolean>()
+    let answer: boolean | Promise<boolean> = true
+    const session = create({ speechDetector: { process: () => answer, reset: () => undefined } })
+    const told: boolean[] = []
+    session.on('speechchange', ({ speaking }) => told.push(speaking))
+    const changed = next(session, 'speechchange')
+    await start(session)
+    await changed
+    answer = late.promise
+    await aMoment(60)
+    await session.stop()
+    late.resolve(true)
+    await aMoment(10)
+    expect(told).to.deep.equal([true, false])
+  })
+
+  it('is turned off though a detector cannot be reset', async () => {
+    const speechDetector = {
+      process: () => false,
+      reset: () => {
+        throw new Error('No')
+      },
+    }
+    const { session } = await started({ speechDetector })
+    const [track] = session.inputStream!.getTracks()
+    await session.stop()
+    expect([session.state, track!.readyState]).to.deep.equal(['closed', 'ended'])
   })
 
   it('wakeLock is asked for while the session lasts, and audioSession is put back', async () => {

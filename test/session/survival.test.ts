@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { VoiceError } from '../../src/index.ts'
+import { DeepgramAgent, DeepgramListen, defineTool, VoiceError, VoiceSession } from '../../src/index.ts'
 import { aMoment, next, rejection, until } from '../support/events.ts'
 import {
   createScripted as create,
@@ -10,6 +10,7 @@ import {
 } from '../support/scripted-provider.ts'
 import { ScriptedSocket } from '../support/scripted-socket.ts'
 
+const look = defineTool({ name: 'look', description: 'Looks', handler: () => 'found' })
 const types = (socket: ScriptedSocket) => socket.texts.map(({ type }) => type)
 const said = (id: string, role: 'user' | 'assistant', text: string) => ({
   type: 'transcript',
@@ -60,6 +61,19 @@ describe('VoiceSession, what it survives', () => {
     expect(session.transcript.map(({ text }) => text)).to.deep.equal(['Yesterday', 'Indeed'])
   })
 
+  it('history is gone on with though the first start fails', async () => {
+    const history = [{ role: 'user', text: 'Yesterday' }] as const
+    const session = create({ history })
+    const dialled = ScriptedSocket.next()
+    const failing = rejection(session.start())
+    ;(await dialled).refuse()
+    await failing
+    const again = ScriptedSocket.next()
+    const starting = session.start()
+    expect(ready(await again).texts[0]).to.deep.include({ history, resumed: true })
+    await starting
+  })
+
   it('keeps of an answer that was cut off the words that were heard', async () => {
     const { session, socket } = await started()
     socket.say(said('a1', 'assistant', 'one two three four five six seven eight nine ten'))
@@ -73,6 +87,18 @@ describe('VoiceSession, what it survives', () => {
     const words = session.transcript[0]!.text.split(' ').length
     expect(words / 10).to.be.closeTo(heardMs / receivedMs, 0.06)
     expect(words).to.be.within(1, 7)
+  })
+
+  it('does not take late sound of what was cut off for speech', async () => {
+    const { session, socket } = await started()
+    const speaking = next(session, 'agentstatechange', ({ state }) => state === 'speaking')
+    socket.say(new Int16Array(48_000).fill(1000).buffer)
+    await speaking
+    const cut = next(session, 'interrupt')
+    session.interrupt()
+    await cut
+    socket.say(new Int16Array(4800).fill(1000).buffer).say({ type: 'audio-end', itemId: 'a1' })
+    expect(session.agentState).to.equal('listening')
   })
 
   it('renews the line in a pause before the provider ends it, without a word of warning', async () => {
@@ -91,6 +117,26 @@ describe('VoiceSession, what it survives', () => {
     expect([session.state, socket.closedWith]).to.deep.equal(['reconnecting', 1000])
     ready(second)
     expect([session.state, told]).to.deep.equal(['open', []])
+  })
+
+  it('does not renew the line while a call waits for approval', async () => {
+    const asked = Promise.withResolvers<void>()
+    const approval = Promise.withResolvers<boolean>()
+    const approve = () => {
+      asked.resolve()
+      return approval.promise
+    }
+    const pay = defineTool({ name: 'pay', description: 'Pays', handler: () => 'paid', approve })
+    const { socket } = await started({ tools: [pay] })
+    socket.say({ type: 'tool-call', callId: 'c', name: 'pay', arguments: '{}' })
+    await asked.promise
+    socket.say({ type: 'expiring', inMs: 60_000 })
+    await aMoment(50)
+    expect(ScriptedSocket.dialled.length).to.equal(1)
+    const dialled = ScriptedSocket.next()
+    approval.resolve(true)
+    ready(await dialled)
+    expect(types(socket)).to.include('tool-result')
   })
 
   it('renews the line at the last moment though somebody speaks', async () => {
@@ -148,6 +194,15 @@ describe('VoiceSession, what it survives', () => {
     await stopping
   })
 
+  it('stop() leaves no entry that is not final', async () => {
+    const { session, socket } = await started()
+    socket.say({ type: 'transcript', id: 'a1', role: 'assistant', delta: 'Hel', final: false })
+    const told = next(session, 'transcript')
+    await session.stop()
+    expect((await told).entry).to.deep.include({ text: 'Hel', final: true })
+    expect(session.transcript[0]!.final).to.equal(true)
+  })
+
   it('stop() takes the end of the line for the end of the results', async () => {
     const { session, socket } = await started({ provider: new ScriptedProvider({ silentOn: [] }) })
     const told: unknown[] = []
@@ -180,6 +235,18 @@ describe('VoiceSession, what it survives', () => {
     const silentAt = performance.now()
     expect(await ended).to.deep.include({ code: 'idle-timeout' })
     expect(performance.now() - silentAt).to.be.at.least(55)
+  })
+
+  it('idleTimeoutMs runs on while the line is lost and found again', async () => {
+    const { session, socket } = await started({ idleTimeoutMs: 600 })
+    const startedAt = performance.now()
+    const ended = next(session, 'error')
+    await aMoment(450)
+    const dialled = ScriptedSocket.next()
+    socket.drop(1006)
+    ready(await dialled)
+    expect(await ended).to.deep.include({ code: 'idle-timeout' })
+    expect(performance.now() - startedAt).to.be.below(950)
   })
 
   it('maxDurationMs ends a conversation in the midst of a word', async () => {
@@ -229,6 +296,19 @@ describe('VoiceSession, what it survives', () => {
     }
   })
 
+  it('whenHidden does not leave the next conversation muted', async () => {
+    const { session } = await started({ whenHidden: 'mute' })
+    Object.defineProperty(document, 'visibilityState', { configurable: true, value: 'hidden' })
+    try {
+      document.dispatchEvent(new Event('visibilitychange'))
+      expect(session.muted).to.equal(true)
+      await session.stop()
+      expect(session.muted).to.equal(false)
+    } finally {
+      Reflect.deleteProperty(document, 'visibilityState')
+    }
+  })
+
   it('retries at once where the network is back', async () => {
     const { session, socket } = await started({ reconnect: { initialMs: 1e8, maxMs: 1e8 } })
     socket.drop(1006)
@@ -273,6 +353,69 @@ describe('VoiceSession, what it survives', () => {
     } finally {
       globalThis.fetch = fetch
     }
+  })
+
+  it('goes on and ends though a listener throws, which is told as any failure of the page', async () => {
+    const { onerror } = window
+    const told: unknown[] = []
+    window.onerror = (_message, _file, _line, _column, error) => told.push(error?.message) > 0
+    try {
+      const session = create()
+      const heard: string[] = []
+      session.on('statechange', ({ state }) => {
+        throw new Error(state)
+      })
+      session.on('statechange', ({ state }) => heard.push(state))
+      const dialled = ScriptedSocket.next()
+      const starting = session.start()
+      const socket = ready(await dialled)
+      await starting
+      await session.stop()
+      expect([told, heard]).to.deep.equal([heard, ['connecting', 'open', 'closing', 'closed']])
+      expect(socket.closedWith).to.equal(1000)
+    } finally {
+      window.onerror = onerror
+    }
+  })
+
+  it('gives up on a server that accepts and drops, also where there is no handshake', async () => {
+    const provider = new DeepgramListen()
+    const reconnect = { initialMs: 1, maxMs: 1, maxAttempts: 3 }
+    const session = new VoiceSession({
+      provider,
+      getToken: () => 'token',
+      WebSocket: ScriptedSocket.asWebSocket,
+      reconnect,
+      input: 'none',
+    })
+    const ended = next(session, 'error')
+    const first = ScriptedSocket.next()
+    const starting = session.start()
+    let socket = (await first).accept()
+    await starting
+    for (let i = 0; i < 3; i++) {
+      const dialled = ScriptedSocket.next()
+      socket.drop(1011)
+      socket = (await dialled).accept()
+    }
+    socket.drop(1011)
+    expect(await ended).to.deep.include({ code: 'connection-lost' })
+    expect([session.state, ScriptedSocket.dialled.length]).to.deep.equal(['closed', 4])
+  })
+
+  it('keeps no line alive that is busy, or on which last results are awaited', async () => {
+    const keepAlive = { intervalMs: 20, data: '{"type":"alive"}' }
+    const { session, socket } = await started({ provider: new ScriptedProvider({ silentOn: [], keepAlive }) })
+    socket.bufferedAmount = 50_000
+    await aMoment(600)
+    expect(types(socket)).to.deep.equal(['open'])
+    socket.bufferedAmount = 0
+    await socket.whenSent('alive')
+    const stopping = session.stop()
+    await aMoment(600)
+    expect(types(socket).at(-1)).to.equal('close')
+    socket.say({ type: 'closed' })
+    await stopping
   })
 
   it('a thousand reconnects end as they began', async () => {
@@ -347,6 +490,45 @@ describe('VoiceSession, what it can be asked', () => {
     }
     expect(await rejection(session.update({ voice: 'x' }))).to.be.instanceOf(TypeError)
     Reflect.deleteProperty(provider, 'encode')
+  })
+
+  it('update() rejects where the line is lost while what runs tools is loaded', async () => {
+    const { session, socket } = await started()
+    const lost = rejection(session.update({ voice: 'a', tools: [look] }))
+    socket.drop(1006)
+    expect(await lost).to.deep.include({ code: 'connection-lost' })
+  })
+
+  it('update() that is refused leaves the tools that were in force', async () => {
+    const { session, socket } = await started()
+    const refused = rejection(session.update({ tools: [look] }))
+    const { id } = await socket.whenSent('update')
+    socket.say({ type: 'update-rejected', id, error: { code: 'configuration-rejected' } })
+    expect(await refused).to.deep.equal({ code: 'configuration-rejected' })
+    const dialled = ScriptedSocket.next()
+    socket.drop(1006)
+    expect(ready(await dialled).texts[0]).to.deep.include({ tools: [] })
+  })
+
+  it('update() that throws leaves no second rejection behind', async () => {
+    const rejections: unknown[] = []
+    const onrejection = ({ reason }: PromiseRejectionEvent) => rejections.push(reason)
+    addEventListener('unhandledrejection', onrejection)
+    const session = new VoiceSession({
+      provider: new DeepgramAgent({ agentId: 'kept' }),
+      getToken: () => 'token',
+      WebSocket: ScriptedSocket.asWebSocket,
+      input: 'none',
+    })
+    const dialled = ScriptedSocket.next()
+    const starting = session.start()
+    ;(await dialled).accept().say({ type: 'Welcome' }).say({ type: 'SettingsApplied' })
+    await starting
+    expect(await rejection(session.update({ instructions: 'Be brief' }))).to.be.instanceOf(TypeError)
+    await session.stop()
+    await aMoment(20)
+    removeEventListener('unhandledrejection', onrejection)
+    expect(rejections).to.deep.equal([])
   })
 
   it('texts and pictures leave in the order in which they were said', async () => {
@@ -445,6 +627,21 @@ describe('VoiceSession, what it can be asked', () => {
     expect((await typed).firstByteMs).to.be.above(0)
   })
 
+  it('turn tells how long the answer took where a tool was called for it', async () => {
+    const { session, socket } = await started({ tools: [look] })
+    const turns: unknown[] = []
+    session.on('turn', (turn) => turns.push(turn))
+    session.endTurn()
+    socket.say({ type: 'thinking' }).say({ type: 'tool-call', callId: 'c', name: 'look', arguments: '{}' })
+    await socket.whenSent('tool-result')
+    socket.say({ type: 'response-end', status: 'completed' })
+    expect(turns).to.deep.equal([])
+    const turn = next(session, 'turn')
+    socket.say({ type: 'thinking' }).say(said('a1', 'assistant', 'It is there'))
+    socket.say({ type: 'response-end', status: 'completed' })
+    expect((await turn).firstByteMs).to.be.above(0)
+  })
+
   it('stats tell the stages of a connect', async () => {
     const { session } = await started({
       getToken: async () => {
@@ -479,6 +676,21 @@ describe('VoiceSession, what it can be asked', () => {
     await until(() => bytes().length > 5)
     const last = bytes().at(-1)!
     expect([last.length, [...new Set(last)]]).to.deep.equal([160, [0xff]])
+  })
+
+  it('endTurn() is told after all that was said, also where the line is slow', async () => {
+    const provider = new ScriptedProvider({ whileMuted: 'nothing' })
+    const { session, socket } = await started({ provider, input: 'microphone' })
+    await until(() => socket.sent.length > 5)
+    socket.bufferedAmount = 1e6
+    const { length } = socket.sent
+    await aMoment(200)
+    expect(socket.sent.length).to.equal(length)
+    session.muted = true
+    session.endTurn()
+    const [told, ...rest] = socket.sent.slice(length).reverse()
+    expect(told).to.equal('{"type":"end-turn"}')
+    expect(rest.length).to.be.above(3)
   })
 
   it('whileMuted nothing keeps the silence of a muted microphone to itself', async () => {

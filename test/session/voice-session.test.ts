@@ -106,6 +106,26 @@ describe('VoiceSession', () => {
     expect(session.state).to.equal('closed')
   })
 
+  it('start() is given up by the signal of whoever waits for it', async () => {
+    const session = create()
+    const abort = new AbortController()
+    const dialled = ScriptedSocket.next()
+    const starting = rejection(session.start())
+    const waiting = rejection(session.start({ signal: abort.signal }))
+    await dialled
+    abort.abort(new Error('changed my mind'))
+    expect(await waiting).to.equal(abort.signal.reason)
+    expect(await starting).to.equal(abort.signal.reason)
+  })
+
+  it('start() of what is open does not end it by its signal later', async () => {
+    const { session } = await started()
+    const abort = new AbortController()
+    await session.start({ signal: abort.signal })
+    abort.abort()
+    expect(session.state).to.equal('open')
+  })
+
   for (const moment of ['at once', 'token', 'dial', 'handshake', 'microphone'] as const) {
     it(`stop() during the start (${moment}) leaves nothing that opens afterwards`, async () => {
       const token = Promise.withResolvers<string>()
@@ -133,6 +153,29 @@ describe('VoiceSession', () => {
     })
   }
 
+  it('stop() by a listener of what makes the agent ready leaves nothing that is ready', async () => {
+    const session = create()
+    const states: string[] = []
+    session.on('agentstatechange', ({ state }) => states.push(state))
+    const unbind = session.on('message', ({ data }) => {
+      if (String(data).includes('session.updated')) void session.stop()
+    })
+    const dialled = ScriptedSocket.next()
+    const starting = rejection(session.start())
+    wire.ready(await dialled)
+    expect(await starting).to.have.property('name', 'AbortError')
+    unbind()
+    session.on('statechange', ({ state }) => {
+      if (state === 'open') void session.stop()
+    })
+    const again = ScriptedSocket.next()
+    const opening = session.start()
+    wire.ready(await again)
+    await opening
+    await session.stop()
+    expect(states).to.deep.equal([])
+  })
+
   it('stop() then start() opens a new conversation on the same session', async () => {
     const { session } = await started()
     const dialled = ScriptedSocket.next()
@@ -141,6 +184,15 @@ describe('VoiceSession', () => {
     wire.ready(await dialled)
     await starting
     expect([session.state, ScriptedSocket.dialled.length]).to.deep.equal(['open', 2])
+  })
+
+  it('stop() ends a start that waits for the conversation before it to close', async () => {
+    const { session } = await started()
+    void session.stop()
+    const starting = rejection(session.start())
+    await session.stop()
+    expect(await starting).to.have.property('name', 'AbortError')
+    expect([session.state, ScriptedSocket.dialled.length]).to.deep.equal(['closed', 1])
   })
 
   it('reconnects after a loss with a fresh token and the conversation so far', async () => {
@@ -185,6 +237,14 @@ describe('VoiceSession', () => {
     socket.say({ type: 'error', event_id: 'e', error: { code: 'invalid_value', message: 'No', param: 'x' } })
     expect(await told).to.deep.include({ code: 'configuration-rejected' })
     expect(session.state).to.equal('open')
+  })
+
+  it('does not take what was wrong earlier for why the line is lost', async () => {
+    const { session, socket } = await started()
+    socket.say({ type: 'error', event_id: 'e', error: { code: 'invalid_value', message: 'No' } })
+    const warned = next(session, 'warning')
+    socket.drop(1006)
+    expect(await warned).to.deep.include({ code: 'connection-lost' })
   })
 
   it('cuts the agent off when the user speaks, and says how much was heard', async () => {

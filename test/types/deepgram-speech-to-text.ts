@@ -6,6 +6,7 @@ import {
   DeepgramListen,
   type DeepgramListenDetail,
   type DetailOf,
+  defineTool,
   type OwnCommandOf,
   type Provider,
   type UpdateOf,
@@ -53,6 +54,10 @@ void update
 // @ts-expect-error There is no model to instruct
 const instructions: UpdateOf<DeepgramFlux> = { instructions: 'Be brief' }
 void instructions
+const flux = new VoiceSession({ provider: new DeepgramFlux(), getToken: async () => 't' })
+void flux.update({ numerals: true })
+// @ts-expect-error There is no model to use them
+void flux.update({ tools: [defineTool({ name: 'look', description: 'Looks', handler: () => '' })] })
 const command: CommandOf<DeepgramFlux> = { type: 'update', id: 1, config: { numerals: true } }
 void command
 // @ts-expect-error It asks for nothing that others cannot be asked for
