@@ -2,6 +2,7 @@ import { createNanoEvents } from 'nanoevents'
 import { VoiceError } from '../errors.ts'
 import { backoffMs } from '../util/backoff.ts'
 import { delay } from '../util/delay.ts'
+import { emitTo } from '../util/emit.ts'
 import { isObject, stringField } from '../util/json.ts'
 
 /** A token as the endpoint grants it. */
@@ -157,7 +158,7 @@ export class TokenClient {
   }
 
   #failed(error: VoiceError): VoiceError {
-    this.#emitter.emit('error', error)
+    emitTo(this.#emitter.events.error, error)
     return error
   }
 
@@ -184,7 +185,7 @@ export class TokenClient {
     clearTimeout(this.#expiryTimer)
     this.#cached = null
     if (!singleUse && expiresIn !== null) this.#cache(token, expiresIn)
-    this.#emitter.emit('refresh', { expiresIn })
+    emitTo(this.#emitter.events.refresh, { expiresIn })
     return grant
   }
 
@@ -193,7 +194,7 @@ export class TokenClient {
     const { refreshMarginMs = 10_000, autoRefresh } = this.#options
     const lifeMs = expiresIn * 1000
     this.#cached = { token, lifeMs, at: now(), date: date() }
-    const expire = (): void => this.#emitter.emit('expire', { expiresIn })
+    const expire = (): void => emitTo(this.#emitter.events.expire, { expiresIn })
     this.#expiryTimer = setTimeout(expire, Math.min(lifeMs, MAX_TIMER_MS))
     if (!autoRefresh) return
     // A token shorter than the margin is replaced at its half.

@@ -229,6 +229,9 @@ export class OpenAIRealtime implements Provider {
     // The server tells by the clock on its wall when it ends, which may differ from ours, but the rule is known.
     if (!this.#options.callId) yield { type: 'expiring', inMs: LIFETIME_MS }
     if (greeting && !resumed) yield* replies(this.#responses.create(verbatim(greeting)))
+    // What the user asked, or a tool gave, before the line was lost was never answered.
+    const last = resumed && this.capabilities.history && history.at(-1)
+    if (last && last.role !== 'assistant') yield* replies(this.#responses.create())
   }
 
   *#failed(error: JsonObject): Iterable<Event> {

@@ -1,6 +1,6 @@
 import { resume } from '../audio/context-keeper.ts'
-import { VoiceError } from '../errors.ts'
 import type { AudioEngine, AudioEngineOptions } from './audio-engine.ts'
+import { loadPart } from './load-part.ts'
 
 export interface AudioIOOptions extends Omit<AudioEngineOptions, 'context'> {
   /** The caller's own context, which is then never closed here. */
@@ -51,7 +51,7 @@ export class AudioIO {
 
   /** Begins to load what `open` needs. @throws {VoiceError} `audio-failed`. */
   load(): Promise<typeof import('./audio-engine.ts')> {
-    this.#loading ??= loadEngine()
+    this.#loading ??= loadPart('audio engine', import('./audio-engine.ts'))
     return this.#loading
   }
 
@@ -77,16 +77,5 @@ export class AudioIO {
     const { audioSession } = navigator as AudioNavigator
     if (audioSession && this.#previousType) audioSession.type = this.#previousType
     if (this.#owned && this.#context.state !== 'closed') await this.#context.close()
-  }
-}
-
-async function loadEngine(): Promise<typeof import('./audio-engine.ts')> {
-  try {
-    return await import('./audio-engine.ts')
-  } catch (cause) {
-    throw new VoiceError('audio-failed', 'Cannot load the audio engine', {
-      hint: 'Serve the whole of dist/, and check the network',
-      cause,
-    })
   }
 }

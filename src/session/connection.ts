@@ -167,7 +167,14 @@ export class Connection {
 
   /** Ends it as `close` does, once the provider has given the results that it still owes. */
   async finish(): Promise<void> {
-    if (this.send({ type: 'close' })) {
+    let owed = false
+    try {
+      owed = this.send({ type: 'close' })
+    } catch (error) {
+      // A provider of somebody's own: the line is closed all the same.
+      reportError(error)
+    }
+    if (owed) {
       // A stream that was ended takes nothing more.
       clearInterval(this.#ticker)
       this.#uplink.close()

@@ -9,6 +9,12 @@ export interface IdleGuardOptions {
 }
 
 /**
+ * How long a user is believed to speak without a word that is understood, in ms: a provider that took a noise for speech
+ * may never say that it has ended.
+ */
+const LONGEST_SPEECH_MS = 120_000
+
+/**
  * Ends a conversation that was forgotten, since lines cost money by the minute.
  *
  * What counts as activity: the user's speech as the provider or the local detector hears it, what the page sends in
@@ -43,9 +49,11 @@ export class IdleGuard {
   touch(): void {
     clearTimeout(this.#idleTimer)
     const { idleTimeoutMs } = this.#options
-    if (idleTimeoutMs === undefined || !this.#begun || this.#active.size > 0) return
+    const active = [...this.#active]
+    if (idleTimeoutMs === undefined || !this.#begun || active.some((who) => who !== 'user')) return
     const error = new VoiceError('idle-timeout', `Nobody has said anything for ${idleTimeoutMs} ms`)
-    this.#idleTimer = setTimeout(() => this.#options.onend(error), idleTimeoutMs)
+    const extraMs = active.length > 0 ? LONGEST_SPEECH_MS : 0
+    this.#idleTimer = setTimeout(() => this.#options.onend(error), idleTimeoutMs + extraMs)
   }
 
   /** Somebody began or ceased to be active; several may be at a time. */

@@ -1,5 +1,5 @@
-import { VoiceError } from '../errors.ts'
 import type { AudioIO } from './audio-io.ts'
+import { loadPart } from './load-part.ts'
 import type { SessionEngine, SessionEngineOptions } from './session-engine.ts'
 
 export interface RunOptions extends Omit<SessionEngineOptions, 'audio'> {
@@ -59,7 +59,10 @@ export class Run {
 
   /** The line is dialled once there is a microphone: a prompt may stay open for long, and lines cost money. */
   async #open(signal: AbortSignal): Promise<void> {
-    const [{ SessionEngine }] = await Promise.all([loadEngine(), this.#audio.load()])
+    const [{ SessionEngine }] = await Promise.all([
+      loadPart('session engine', import('./session-engine.ts')),
+      this.#audio.load(),
+    ])
     signal.throwIfAborted()
     this.#engine = new SessionEngine({
       ...this.#options,
@@ -68,16 +71,5 @@ export class Run {
     })
     await this.#audio.open(signal)
     await this.#engine.open(signal)
-  }
-}
-
-async function loadEngine(): Promise<typeof import('./session-engine.ts')> {
-  try {
-    return await import('./session-engine.ts')
-  } catch (cause) {
-    throw new VoiceError('connection-failed', 'Cannot load the session engine', {
-      hint: 'Serve the whole of dist/, and check the network',
-      cause,
-    })
   }
 }

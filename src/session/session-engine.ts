@@ -22,6 +22,7 @@ import type { Tool } from './define-tool.ts'
 import { EndpointResolver } from './endpoint.ts'
 import { IdleGuard } from './idle-guard.ts'
 import { TurnClock } from './latency.ts'
+import { loadPart } from './load-part.ts'
 import type { VoiceSessionOptions } from './options.ts'
 import { watchPage } from './page.ts'
 import { RollOver } from './roll-over.ts'
@@ -347,7 +348,7 @@ export class SessionEngine {
 
   /** Loaded at its first use. */
   async #runner(): Promise<ToolRunner> {
-    const { ToolRunner } = await import('./tool-runner.ts')
+    const { ToolRunner } = await loadPart('tool runner', import('./tool-runner.ts'))
     this.#tools ??= new ToolRunner({
       tools: [],
       onresult: (call) => this.#answered(call),

@@ -18,6 +18,7 @@ import type {
   UpdateOf,
   WireData,
 } from '../providers/provider.ts'
+import { emitTo } from '../util/emit.ts'
 import { assertAuth } from './auth.ts'
 import type { Tool } from './define-tool.ts'
 import type { SessionStats, VoiceSessionOptions } from './options.ts'
@@ -300,15 +301,8 @@ export class VoiceSession<P extends Provider = Provider> {
     this.#require('sendRaw').connection.sendRaw(data)
   }
 
-  /** What a listener throws is the page's own failure, told as the browser tells it: the conversation goes on. */
   #emit<K extends VoiceEventName>(event: K, payload: VoiceEventMap[K]): void {
-    for (const listener of [...(this.#emitter.events[event] ?? [])]) {
-      try {
-        listener(payload as never)
-      } catch (error) {
-        reportError(error)
-      }
-    }
+    emitTo(this.#emitter.events[event], payload as never)
   }
 
   #begin(): Run {

@@ -224,6 +224,28 @@ describe('TokenClient', () => {
     tokens.close()
   })
 
+  it('a listener that throws takes nothing with it', async () => {
+    answers(grant('one'), refusal(401))
+    const { onerror } = window
+    const told: unknown[] = []
+    window.onerror = (_message, _file, _line, _column, error) => told.push(error?.message) > 0
+    try {
+      const tokens = client()
+      tokens.on('refresh', () => {
+        throw new Error('refresh')
+      })
+      tokens.on('error', () => {
+        throw new Error('error')
+      })
+      expect(await tokens.get()).to.equal('one')
+      tokens.close()
+      expect(await failure(tokens.get())).to.deep.include({ code: 'token-rejected' })
+      expect([told, requests.length]).to.deep.equal([['refresh', 'error'], 2])
+    } finally {
+      window.onerror = onerror
+    }
+  })
+
   it('get() keeps tokens in memory only', async () => {
     answers(grant('secret-token'))
     await client().get()

@@ -331,6 +331,20 @@ describe('OpenAIRealtime', () => {
       ])
     })
 
+    for (const last of [
+      { role: 'user', text: 'And now?' },
+      { role: 'tool', callId: 'c', name: 'look', arguments: '{}', output: 'a tree' },
+    ] as const) {
+      it(`asks for the answer that was owed when the line was lost, after ${last.role}`, () => {
+        const provider = new OpenAIRealtime({ greeting: 'Hello!' })
+        void [...provider.open({ resumed: true, history: [last] })]
+        decode(provider, { type: 'session.created', event_id: 'e', session: {} })
+        const events = decode(provider, { type: 'session.updated', event_id: 'e', session: {} })
+        expect(replies(events).at(-1)).to.deep.equal({ type: 'response.create', event_id: 'create_1' })
+        expect(events.at(-2)).to.deep.include({ type: 'expiring' })
+      })
+    }
+
     it('keeps replayed items out of the transcript', () => {
       const item = {
         id: 'replay_0',

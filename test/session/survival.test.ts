@@ -203,6 +203,23 @@ describe('VoiceSession, what it survives', () => {
     expect(session.transcript[0]!.final).to.equal(true)
   })
 
+  it('stop() ends though the provider throws at it', async () => {
+    const { onerror } = window
+    const told: unknown[] = []
+    window.onerror = (_message, _file, _line, _column, error) => told.push(error?.message) > 0
+    try {
+      const provider = new ScriptedProvider()
+      const { session, socket } = await started({ provider })
+      provider.encode = () => {
+        throw new Error('no way')
+      }
+      await session.stop()
+      expect([session.state, socket.closedWith, told]).to.deep.equal(['closed', 1000, ['no way']])
+    } finally {
+      window.onerror = onerror
+    }
+  })
+
   it('stop() takes the end of the line for the end of the results', async () => {
     const { session, socket } = await started({ provider: new ScriptedProvider({ silentOn: [] }) })
     const told: unknown[] = []
