@@ -233,7 +233,7 @@ describe('Speaker', () => {
     speaker.play('a', bytes(encodePCM16(new Float32Array(48_000).fill(0.5))))
     await recording.until(() => sounding(recording) > 10_000)
     speaker.volume = 0.1
-    await recording.until(() => Math.abs(recording.quanta.at(-1)![127]! - 0.05) < 0.001)
+    await recording.until(() => Math.abs((recording.quanta.at(-1)?.[127] ?? 0) - 0.05) < 0.001)
     const steps = sound(recording).map((x, i, all) => Math.abs(x - (all[i - 1] ?? x)))
     expect(Math.max(...steps.subarray(1000))).to.be.below(0.001)
     expect(speaker.volume).to.equal(0.1)
@@ -248,7 +248,7 @@ describe('Speaker', () => {
     const { speaker, recording } = await open()
     speaker.volume = 0.5
     speaker.play('a', bytes(encodePCM16(new Float32Array(96_000).fill(0.5))))
-    const last = () => recording.quanta.at(-1)![127]!
+    const last = () => recording.quanta.at(-1)?.[127] ?? 0
     await recording.until(() => Math.abs(last() - 0.25) < 1e-5)
     const reached = async (level: number) => {
       const from = recording.quanta.length

