@@ -46,6 +46,7 @@ export interface ListenOptions {
  * Makes a relay. Nothing listens and nothing is dialled until it is mounted or told to listen.
  *
  * @throws {TypeError} Where the options are wrong or unsafe.
+ * @throws {RangeError} Where a number of the token service is out of range.
  */
 export function createRelay(options: RelayOptions): Relay {
   return new Relay(options)

@@ -59,7 +59,9 @@ test('health remembers how the relay’s dials went, and dials nobody itself', a
   const setup = await setUp(t, { openai: { apiKey: 'key', url: refusing } })
   const dial = async (path: string) => {
     const peer = await connect(t, setup.url + path, { headers: await setup.authorization() })
-    return path === '/v1/listen' ? await setup.upstream.accept() : await peer.closed
+    if (path === '/v1/realtime') return peer.closed
+    ;(await setup.upstream.accept()).send('hello')
+    return peer.next() // by then the relay knows that the provider took it
   }
   const provider = async () => {
     const { status, report } = await health(setup.url)

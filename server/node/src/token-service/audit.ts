@@ -16,7 +16,7 @@ export interface AuditRecord {
   readonly user: string | null
   readonly sessionId: string | null
   readonly mode: TokenMode | null
-  /** Why it was refused; null for other events. */
+  /** Why it was refused; null for other events, and where nobody foresaw why. */
   readonly code: RelayCode | null
   /** What was blocked; null for other events. */
   readonly key: LimitKey | null

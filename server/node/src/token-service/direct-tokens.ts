@@ -9,7 +9,7 @@ import type { ProviderHealth } from './provider-health.ts'
 
 /** Who may talk to a provider without the relay. */
 export interface DirectOptions {
-  /** Ephemeral secrets of OpenAI. `session` is locked into each: its `type`, `model`, `instructions`, `tools`… */
+  /** Ephemeral secrets of OpenAI. `session` is in each: its `type`, `model`, `instructions`, `tools`… */
   readonly openai?: { readonly session: Readonly<Record<string, unknown>> }
   /** Temporary tokens of Deepgram, which open whatever the key may open. */
   readonly deepgram?: boolean
@@ -154,7 +154,7 @@ export class DirectTokens {
     }
     const { status } = response
     if (status !== 200) {
-      await response.body?.cancel()
+      response.body?.cancel().catch(() => {}) // what it would have said is of no use
       throw failure(codeOfStatus(status))
     }
     try {

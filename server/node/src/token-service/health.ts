@@ -13,6 +13,7 @@ export interface HealthReport {
   readonly metrics: {
     /** Requests for tokens and refreshes, refused ones too. */
     readonly totalRequests: number
+    /** Those whose token can still be refreshed. */
     readonly activeSessions: number
     readonly totalRefreshes: number
     /** The share of requests that were answered with 5xx, 0…1. */

@@ -11,7 +11,7 @@ import { DirectTokens } from './direct-tokens.ts'
 import { healthAnswer, ServiceMetrics } from './health.ts'
 import { type ResolvedTokenOptions, resolveTokenOptions, type TokenServiceOptions } from './options.ts'
 import { ProviderHealth } from './provider-health.ts'
-import { Blocks, RequestLimits, tighter } from './request-limits.ts'
+import { Blocks, type LimitKey, RequestLimits, tighter } from './request-limits.ts'
 import { SessionKeeper } from './session-keeper.ts'
 import { type Asking, type TokenAnswer, TokenIssuer } from './token-issuer.ts'
 
@@ -115,11 +115,9 @@ export class TokenService {
     const answered = (status: number) => this.#metrics.answered(status, performance.now() - startedAt)
     const address = addressOf(request, this.#options.trustedProxies)
     const limits = this.#limits[action]
-    let verdict: WindowVerdict | null = null
-    const limit = (kind: 'ip' | 'user', value: string) => {
-      const taken = limits.take(kind, value, (key) => this.#audit(asking, { event: 'blocked', key }))
-      verdict = verdict === null ? taken : tighter(verdict, taken)
-      return verdict
+    const verdicts: WindowVerdict[] = []
+    const limit = (kind: LimitKey, value: string) => {
+      verdicts.push(limits.take(kind, value, (key) => this.#audit(asking, { event: 'blocked', key })))
     }
     const asking: Asking = {
       request,
@@ -137,7 +135,7 @@ export class TokenService {
       if (action === 'refresh') this.#metrics.refreshed()
       this.#audit(asking, { event: action === 'issue' ? 'issued' : 'refreshed' })
       answered(200)
-      return { status: 200, headers: rateHeaders(verdict!), body }
+      return { status: 200, headers: rateHeaders(verdicts.reduce(tighter)), body }
     } catch (error) {
       const refusal = error instanceof Refusal ? error : null
       this.#audit(asking, { event: 'refused', code: refusal?.code ?? null })
