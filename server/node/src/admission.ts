@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { type AuthOptions, type Identity, identify, originOf, pageOrigin, useTicket } from './auth.ts'
 import { Refusal } from './codes.ts'
-import { ConnectionLimits, checkRate, clientAddress, SlidingWindow } from './limits.ts'
+import { addressOf, ConnectionLimits, checkRate, SlidingWindow } from './limits.ts'
 import type { ResolvedOptions } from './options.ts'
 import { checkHandshake, offeredProtocols } from './relay/handshake.ts'
 import type { Route } from './relay/routes.ts'
@@ -47,7 +47,7 @@ export class Admissions {
    */
   async admit(request: IncomingMessage, route: Route): Promise<Admission> {
     checkHandshake(request)
-    checkRate(this.#upgrades.take(this.addressOf(request)))
+    checkRate(this.#upgrades.take(this.#addressOf(request)))
     const admission = await this.#consider(request, originOf(request), route)
     const { ticket } = admission.identity
     try {
@@ -65,7 +65,7 @@ export class Admissions {
    * @throws {Refusal} Always: 426 where nothing stands in the way.
    */
   async preview(request: IncomingMessage, route: Route): Promise<never> {
-    checkRate(this.#upgrades.peek(this.addressOf(request)))
+    checkRate(this.#upgrades.peek(this.#addressOf(request)))
     const origin = pageOrigin(request, this.#auth.origins)
     const admission = await this.#consider(request, origin, route)
     admission.release()
@@ -80,11 +80,8 @@ export class Admissions {
     throw new Refusal(503, 'at_capacity', 'The relay is full', { retryAfterSeconds })
   }
 
-  /** The address of whoever asks, as limits count it. */
-  addressOf(request: IncomingMessage): string {
-    const forwarded = request.headers['x-forwarded-for']
-    const header = Array.isArray(forwarded) ? forwarded.join(',') : (forwarded ?? '')
-    return clientAddress(request.socket.remoteAddress ?? '', header, this.#options.trustedProxies)
+  #addressOf(request: IncomingMessage): string {
+    return addressOf(request, this.#options.trustedProxies)
   }
 
   async #consider(request: IncomingMessage, origin: string | null, route: Route): Promise<Admission> {
@@ -92,7 +89,7 @@ export class Admissions {
     this.checkCapacity()
     const identity = await identify(request, origin, route, this.#auth)
     this.#upstreams.check(route)
-    const release = this.#hold(this.addressOf(request), identity.user?.user ?? null)
+    const release = this.#hold(this.#addressOf(request), identity.user?.user ?? null)
     return { route, identity, offered, release }
   }
 

@@ -9,34 +9,40 @@
  * | `ticket_invalid` | 401 | The ticket is malformed, forged, or meant for somebody else |
  * | `ticket_expired` | 401 | The ticket was good once |
  * | `ticket_used` | 401 | The ticket has opened a session already |
+ * | `session_unknown` | 401 | No session has this id, or it cannot be refreshed any more |
  * | `unauthenticated` | 401 | The application does not know the user |
  * | `origin_forbidden` | 403 | The page's origin is not among the allowed ones, or not the ticket's |
  * | `provider_forbidden` | 403 | The ticket is for another provider |
  * | `model_forbidden` | 403 | The ticket is for another model |
+ * | `session_forbidden` | 403 | The token is not the current one of the session |
+ * | `refresh_limit` | 403 | The session was refreshed as often as it may be |
+ * | `direct_forbidden` | 403 | The user or the provider must go through the relay |
  * | `not_found` | 404 | No such path |
  * | `method_not_allowed` | 405 | The path exists, the method does not |
  * | `body_too_big` | 413 | The request's body is over its bound |
  * | `unsupported_media_type` | 415 | The body is not JSON |
  * | `upgrade_required` | 426 | Nothing stands in the way: ask again as a WebSocket |
  * | `rate_limited` | 429 | Too many requests in the window |
+ * | `blocked` | 429 | Limits were met so often that nothing is answered for a while |
  * | `too_many_connections` | 429 | This address or this user holds as many sessions as it may |
  * | `at_capacity` | 503 | The relay holds as many sessions as it may |
  * | `draining` | 503, 1012 | The relay is being restarted: come back |
  * | `provider_not_configured` | 503 | The relay has no key for this provider |
  * | `authentication_unavailable` | 503 | The keys or the service that judge a client cannot be reached |
+ * | `sessions_unavailable` | 503 | The store of sessions cannot be reached |
  * | `protocol_error` | 1002, 1007 | The client's bytes are not what RFC 6455 allows |
  * | `too_many_fragments` | 1008 | A message came in too many fragments |
  * | `message_too_big` | 1009 | A message, or what came before the provider answered, is over its bound |
  * | `slow_consumer` | 1013 | One side did not read for too long |
  * | `inactivity_timeout` | 4408 | Nobody said anything for too long |
  * | `session_limit` | 4408 | The session reached its greatest length |
- * | `upstream_unauthorized` | 1011 | The provider refused the relay's key |
- * | `upstream_rate_limited` | 1013 | The provider is at its limit for this account |
- * | `upstream_refused` | 1011 | The provider refused the request, for instance for an unknown model |
- * | `upstream_unavailable` | 1011 | The provider cannot be reached or is out of order |
- * | `upstream_timeout` | 1011 | The provider did not answer in time |
+ * | `upstream_unauthorized` | 502, 1011 | The provider refused the relay's key |
+ * | `upstream_rate_limited` | 502, 1013 | The provider is at its limit for this account |
+ * | `upstream_refused` | 502, 1011 | The provider refused the request, for instance for an unknown model |
+ * | `upstream_unavailable` | 502, 1011 | The provider cannot be reached or is out of order |
+ * | `upstream_timeout` | 502, 1011 | The provider did not answer in time |
  * | `upstream_lost` | 1011 | The provider's connection broke |
- * | `upstream_protocol_error` | 1011 | The provider's bytes are not what RFC 6455 allows |
+ * | `upstream_protocol_error` | 502, 1011 | The provider's bytes are not what RFC 6455 or its API allows |
  */
 export type RelayCode =
   | 'bad_request'
@@ -44,21 +50,27 @@ export type RelayCode =
   | 'ticket_invalid'
   | 'ticket_expired'
   | 'ticket_used'
+  | 'session_unknown'
   | 'unauthenticated'
   | 'origin_forbidden'
   | 'provider_forbidden'
   | 'model_forbidden'
+  | 'session_forbidden'
+  | 'refresh_limit'
+  | 'direct_forbidden'
   | 'not_found'
   | 'method_not_allowed'
   | 'body_too_big'
   | 'unsupported_media_type'
   | 'upgrade_required'
   | 'rate_limited'
+  | 'blocked'
   | 'too_many_connections'
   | 'at_capacity'
   | 'draining'
   | 'provider_not_configured'
   | 'authentication_unavailable'
+  | 'sessions_unavailable'
   | 'protocol_error'
   | 'too_many_fragments'
   | 'message_too_big'

@@ -3,18 +3,21 @@ import type { Admissions } from './admission.ts'
 import { Refusal } from './codes.ts'
 import { type Answer, preflightAnswer } from './http.ts'
 import { findRoute, parseTarget } from './relay/routes.ts'
+import type { TokenService } from './token-service/token-service.ts'
 
 export interface EndpointOptions {
   /** Where the relay is mounted: '' or a path such as `/voice`. */
   readonly prefix: string
   readonly admissions: Admissions
-  /** Issues a ticket; null where this relay issues none. */
-  readonly issue: ((request: IncomingMessage) => Promise<Answer>) | null
+  /** null where this relay issues no tokens. */
+  readonly tokens: TokenService | null
 }
 
 /** What a path answers, and to which method. */
-interface Endpoint {
+export interface Endpoint {
   readonly method: 'GET' | 'POST'
+  /** Throws a `Refusal` for whom not even the methods are told. */
+  readonly check?: (request: IncomingMessage) => void
   readonly answer: (request: IncomingMessage) => Promise<Answer>
 }
 
@@ -28,36 +31,42 @@ export function findEndpoint(
   options: EndpointOptions,
 ): (() => Promise<Answer>) | null {
   const endpoint = endpointAt(request, options)
-  if (endpoint === null) return null
-  return async () => {
-    const { method, answer } = endpoint
-    const allowed = `${method}, OPTIONS`
-    if (request.method === method || (request.method === 'HEAD' && method === 'GET')) return answer(request)
-    if (request.method === 'OPTIONS') return preflightAnswer(allowed)
-    throw new Refusal(405, 'method_not_allowed', `The method must be ${method}`, {
-      headers: { Allow: allowed },
-    })
-  }
+  return endpoint && (() => answerEndpoint(endpoint, request))
+}
+
+/**
+ * Answers a request for an endpoint, preflights and wrong methods too.
+ *
+ * @throws {Refusal} With the status that the answer must have.
+ */
+export async function answerEndpoint(endpoint: Endpoint, request: IncomingMessage): Promise<Answer> {
+  const { method, check, answer } = endpoint
+  const allowed = `${method}, OPTIONS`
+  if (request.method === method || (request.method === 'HEAD' && method === 'GET')) return answer(request)
+  check?.(request)
+  if (request.method === 'OPTIONS') return preflightAnswer(allowed)
+  throw new Refusal(405, 'method_not_allowed', `The method must be ${method}`, {
+    headers: { Allow: allowed },
+  })
 }
 
 function endpointAt(
   request: IncomingMessage,
-  { prefix, admissions, issue }: EndpointOptions,
+  { prefix, admissions, tokens }: EndpointOptions,
 ): Endpoint | null {
   const target = parseTarget(request.url ?? '')
   if (target === null || !target.path.startsWith(prefix)) return null
   const route = findRoute(target, prefix)
   // Browsers cannot read a refused upgrade; this they can.
   if (route !== null) return { method: 'GET', answer: (asking) => admissions.preview(asking, route) }
-  switch (target.path.slice(prefix.length)) {
+  const path = target.path.slice(prefix.length)
+  switch (path) {
     case '/health':
       return { method: 'GET', answer: async () => ok({ status: 'ok' }) }
     case '/ready':
       return { method: 'GET', answer: async () => readiness(admissions) }
-    case '/api/voice-agent/token':
-      return issue === null ? null : { method: 'POST', answer: issue }
     default:
-      return null
+      return tokens?.endpointAt(path) ?? null
   }
 }
 

@@ -1,7 +1,8 @@
 import { type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { originOf } from './auth.ts'
-import type { Refusal } from './codes.ts'
+import { Refusal } from './codes.ts'
+import type { RelayLogger } from './options.ts'
 import type { OriginPolicy } from './origins.ts'
 
 /** An HTTP answer with a JSON body, before it is written anywhere. */
@@ -63,6 +64,16 @@ export function refusalAnswer(refusal: Refusal): Answer {
     },
     body: { success: false, error: { code, message, ...retry } },
   }
+}
+
+/** Whatever went wrong as an answer; what nobody foresaw is logged. */
+export function answerOfError(error: unknown, log: RelayLogger): Answer {
+  if (error instanceof Refusal) return refusalAnswer(error)
+  // Only the name: a message could hold what must not be logged.
+  log.warn({ error: error instanceof Error ? error.name : typeof error }, 'request failed')
+  return refusalAnswer(
+    new Refusal(503, 'authentication_unavailable', 'The request cannot be judged at the moment'),
+  )
 }
 
 /** Writes an answer to an ordinary request. */

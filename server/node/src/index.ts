@@ -4,6 +4,20 @@ export { type Configuration, ConfigurationError, readConfiguration } from './con
 export type { DeepgramOptions, OpenAIOptions, RelayLogger, RelayOptions } from './options.ts'
 export type { ProviderName } from './relay/routes.ts'
 export { createRelay, type ListenOptions, Relay } from './relay.ts'
+export type { Audit, AuditRecord } from './token-service/audit.ts'
+export type { DirectOptions } from './token-service/direct-tokens.ts'
+export type { HealthReport } from './token-service/health.ts'
+export type { TokenOptions, TokenServiceOptions } from './token-service/options.ts'
+export type { HealthStatus } from './token-service/provider-health.ts'
+export type { LimitKey } from './token-service/request-limits.ts'
+export {
+  MemorySessionStore,
+  type MemorySessionStoreOptions,
+  type SessionStore,
+  type TokenMode,
+  type TokenSession,
+} from './token-service/sessions.ts'
+export { createTokenService, type TokenHandler } from './token-service/token-service.ts'
 export {
   type IssuedTicket,
   issueTicket,

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { isIP, isIPv6 } from 'node:net'
 import { Refusal } from './codes.ts'
 
@@ -150,6 +151,13 @@ export class ConnectionLimits {
     if (rest > 0) this.#held.set(key, rest)
     else this.#held.delete(key)
   }
+}
+
+/** The address of whoever sent a request, as limits count it; see `clientAddress`. */
+export function addressOf(request: IncomingMessage, trustedProxies: number): string {
+  const forwarded = request.headers['x-forwarded-for']
+  const header = Array.isArray(forwarded) ? forwarded.join(',') : (forwarded ?? '')
+  return clientAddress(request.socket.remoteAddress ?? '', header, trustedProxies)
 }
 
 /**

@@ -1,6 +1,7 @@
 import { env } from 'node:process'
 import type { Logger } from 'pino'
 import type { Authenticate } from './auth.ts'
+import type { TokenOptions } from './token-service/options.ts'
 import type { TicketOptions, UsedTickets } from './tokens.ts'
 
 /** What a relay is made of. Times end in their unit; 0 switches a limit off where it says so. */
@@ -28,6 +29,8 @@ export interface RelayOptions {
   readonly trustedProxies?: number
   /** How long a ticket is good, in ms: 1,000…3,600,000; default 60,000. */
   readonly tokenDurationMs?: number
+  /** What else the token service can do. It is there where `tickets.secret` or `tokens.direct` is given. */
+  readonly tokens?: TokenOptions
   /** Which tickets were used; default in memory, for one process. */
   readonly usedTickets?: UsedTickets
   /** Requests for tickets, and separately upgrades, per address and minute; default 60, 0: no limit. */
@@ -72,8 +75,8 @@ export interface DeepgramOptions {
   readonly agentUrl?: string
 }
 
-/** What the relay needs of a logger; pino is one. */
-export type RelayLogger = Pick<Logger, 'info' | 'warn'>
+/** What the relay needs of a logger; pino is one. With `child` the audit log can be told apart. */
+export type RelayLogger = Pick<Logger, 'info' | 'warn'> & Partial<Pick<Logger, 'child'>>
 
 type Defaulted =
   | 'open'
@@ -138,13 +141,20 @@ function checkSafety({
   if (production && open === true) {
     throw new TypeError('Cannot be open in production as open must be "force" there: current value is true')
   }
-  if (production && allowedOrigins.includes('*')) {
-    throw new TypeError('Cannot allow all origins in production as each must be named: current value is *')
-  }
+  checkOrigins({ production, allowedOrigins })
   if (open === false && tickets === undefined && authenticate === undefined) {
     throw new TypeError('Cannot let anybody in as one of tickets, authenticate and open must be given')
   }
   if (prefix !== '' && !/^\/.*[^/]$/.test(prefix)) {
     throw new TypeError(`Cannot mount the relay as prefix must be like /voice: current value is ${prefix}`)
   }
+}
+
+/** @throws {TypeError} Where all origins are allowed in production. */
+export function checkOrigins({
+  production,
+  allowedOrigins,
+}: Pick<ResolvedOptions, 'production' | 'allowedOrigins'>): void {
+  if (!production || !allowedOrigins.includes('*')) return
+  throw new TypeError('Cannot allow all origins in production as each must be named: current value is *')
 }

@@ -7,19 +7,25 @@ import { type Admission, Admissions } from './admission.ts'
 import { type AuthOptions, hashUser, type Identity, originOf } from './auth.ts'
 import { Refusal } from './codes.ts'
 import { type EndpointOptions, findEndpoint } from './endpoints.ts'
-import { type Answer, commonHeaders, refusalAnswer, writeAnswer, writeRefusedUpgrade } from './http.ts'
-import { SlidingWindow } from './limits.ts'
+import {
+  type Answer,
+  answerOfError,
+  commonHeaders,
+  refusalAnswer,
+  writeAnswer,
+  writeRefusedUpgrade,
+} from './http.ts'
 import { type RelayLogger, type RelayOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { type OriginPolicy, originPolicy } from './origins.ts'
 import { acceptValue, selectProtocol } from './relay/handshake.ts'
 import { findRoute, parseTarget, type Route } from './relay/routes.ts'
 import { Session, type SessionSummary } from './relay/session.ts'
 import { TimerWheel } from './relay/timer-wheel.ts'
-import { answerTokenRequest } from './token-endpoint.ts'
+import { ProviderHealth } from './token-service/provider-health.ts'
+import { TokenService } from './token-service/token-service.ts'
 import { MemoryUsedTickets, TicketVerifier } from './tokens.ts'
 import { Upstreams } from './upstreams.ts'
 
-const WINDOW_MS = 60_000
 /** Limits on the handshake itself, against clients that send it a byte at a time. */
 const SERVER_LIMITS = {
   headersTimeout: 10_000,
@@ -40,6 +46,7 @@ export interface ListenOptions {
  * Makes a relay. Nothing listens and nothing is dialled until it is mounted or told to listen.
  *
  * @throws {TypeError} Where the options are wrong or unsafe.
+ * @throws {RangeError} Where a number of the token service is out of range.
  */
 export function createRelay(options: RelayOptions): Relay {
   return new Relay(options)
@@ -55,7 +62,7 @@ export class Relay {
   readonly #upstreams: Upstreams
   readonly #admissions: Admissions
   readonly #endpoints: EndpointOptions
-  readonly #tokenRequests: SlidingWindow
+  readonly #providers = new ProviderHealth()
   readonly #wheel = new TimerWheel()
   readonly #sessions = new Set<Session>()
   readonly #log: RelayLogger
@@ -64,14 +71,12 @@ export class Relay {
 
   constructor(options: RelayOptions) {
     this.#options = resolveOptions(options)
-    const { tickets, allowedOrigins, prefix, rateLimit } = this.#options
+    const { allowedOrigins, prefix } = this.#options
     this.#log = options.logger ?? pino()
     this.#origins = originPolicy(allowedOrigins)
     this.#upstreams = new Upstreams(options)
     this.#admissions = new Admissions(this.#options, this.#authOptions(), this.#upstreams)
-    this.#tokenRequests = new SlidingWindow({ windowMs: WINDOW_MS, maxRequests: rateLimit })
-    const issue = tickets?.secret === undefined ? null : (request: IncomingMessage) => this.#issue(request)
-    this.#endpoints = { prefix, admissions: this.#admissions, issue }
+    this.#endpoints = { prefix, admissions: this.#admissions, tokens: this.#tokenService() }
     if (this.#options.open === false) return
     this.#log.warn('THE RELAY IS OPEN: any page of an allowed origin spends your credit')
   }
@@ -122,7 +127,7 @@ export class Relay {
     if (answer === null) return false
     answer().then(
       (given) => this.#answer(request, response, given),
-      (error: unknown) => this.#answer(request, response, this.#answerError(error)),
+      (error: unknown) => this.#answer(request, response, answerOfError(error, this.#log)),
     )
     return true
   }
@@ -191,6 +196,12 @@ export class Relay {
     }
   }
 
+  #tokenService(): TokenService | null {
+    const { tokens, tickets, rateLimit: maxRequests } = this.#options
+    if (tickets?.secret === undefined && tokens?.direct === undefined) return null
+    return new TokenService({ maxRequests, ...this.#options, ...tokens, logger: this.#log }, this.#providers)
+  }
+
   #endAll(): void {
     for (const session of this.#sessions) session.end('draining', 1012, 'The relay restarts')
   }
@@ -203,21 +214,6 @@ export class Relay {
   #findRoute(request: IncomingMessage): Route | null {
     const target = parseTarget(request.url ?? '')
     return target === null ? null : findRoute(target, this.#options.prefix)
-  }
-
-  async #issue(request: IncomingMessage): Promise<Answer> {
-    const { tickets, tokenDurationMs: durationMs, production } = this.#options
-    const answer = await answerTokenRequest(request, {
-      tickets: tickets!,
-      durationMs,
-      production,
-      origins: this.#origins,
-      authenticate: this.#options.authenticate ?? null,
-      limit: this.#tokenRequests,
-      addressOf: (asking) => this.#admissions.addressOf(asking),
-    })
-    this.#log.info({ origin: originOf(request) }, 'ticket issued')
-    return answer
   }
 
   #accept(request: IncomingMessage, socket: Socket, head: Buffer, admission: Admission): void {
@@ -250,6 +246,7 @@ export class Relay {
       limits: this.#options,
       maxSessionMs: this.#maxSessionMs(identity),
       wheel: this.#wheel,
+      onDial: (code) => this.#providers.record(route.provider, code),
       onEnd: (summary) => {
         release()
         this.#ended(session, fields, summary)
@@ -274,7 +271,7 @@ export class Relay {
   }
 
   #refuseUpgrade(request: IncomingMessage, socket: Duplex, error: unknown): void {
-    const answer = this.#answerError(error)
+    const answer = answerOfError(error, this.#log)
     writeRefusedUpgrade(socket, answer, commonHeaders(request, this.#origins))
     const path = this.#findRoute(request)?.path ?? null
     const code = error instanceof Refusal ? error.code : null
@@ -283,18 +280,6 @@ export class Relay {
 
   #answer(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
     writeAnswer(response, answer, commonHeaders(request, this.#origins))
-  }
-
-  #answerError(error: unknown): Answer {
-    if (error instanceof Refusal) return refusalAnswer(error)
-    // Only the name: a message could hold what must not be logged.
-    this.#log.warn({ error: error instanceof Error ? error.name : typeof error }, 'request failed')
-    const refusal = new Refusal(
-      503,
-      'authentication_unavailable',
-      'The request cannot be judged at the moment',
-    )
-    return refusalAnswer(refusal)
   }
 }
 

@@ -6,7 +6,8 @@ import type { RelayOptions } from './options.ts'
 import type { ProviderPath, Route } from './relay/routes.ts'
 import type { UpstreamRequest } from './relay/session.ts'
 
-const DEFAULT_URLS = {
+/** Where the providers are, unless the options say otherwise. */
+export const DEFAULT_URLS = {
   openai: 'wss://api.openai.com',
   deepgram: 'wss://api.deepgram.com',
   deepgramAgent: 'wss://agent.deepgram.com',

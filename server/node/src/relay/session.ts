@@ -48,6 +48,8 @@ export interface SessionOptions {
   /** 0: no limit. */
   readonly maxSessionMs: number
   readonly wheel: TimerWheel
+  /** How the provider took the handshake; null: well. Not called where the client left before it did. */
+  readonly onDial?: (code: RelayCode | null) => void
   /** Called once, when both connections are gone. */
   readonly onEnd: (summary: SessionSummary) => void
 }
@@ -236,6 +238,7 @@ export class Session {
 
   #open({ socket, head }: Dialled): void {
     this.#dialling = false
+    this.#options.onDial?.(null)
     if (this.#state !== 'dialling') {
       socket.on('error', () => {}) // the client left in the same moment; nobody is left to be told
       socket.destroy()
@@ -257,6 +260,7 @@ export class Session {
         ? error
         : new DialError('upstream_unavailable', 'The provider cannot be dialled')
     this.#upstreamStatus = status
+    if (!this.#abort.signal.aborted) this.#options.onDial?.(code)
     this.end(code, closeCode, message)
   }
 

@@ -70,7 +70,8 @@ export async function setUp(
   }
 }
 
-class LogLines extends Writable {
+/** A log that can be read. */
+export class LogLines extends Writable {
   text = ''
   #waiting: (() => void)[] = []
 

@@ -1,0 +1,178 @@
+import { createHash, randomUUID, timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { z } from 'zod'
+import { askApplication, type RelayUser } from '../auth.ts'
+import { Refusal } from '../codes.ts'
+import type { ProviderName } from '../relay/routes.ts'
+import { type IssuedTicket, issueTicket, type TicketClaims } from '../tokens.ts'
+import type { DirectTokens } from './direct-tokens.ts'
+import { readJsonBody } from './json-body.ts'
+import type { ResolvedTokenOptions } from './options.ts'
+import type { SessionKeeper } from './session-keeper.ts'
+import type { TokenMode, TokenSession } from './sessions.ts'
+
+const tokenRequest = z.object({
+  provider: z.enum(['openai', 'deepgram']).optional(),
+  use: z.enum(['relay', 'direct']).optional(),
+})
+
+const refreshRequest = z.object({ sessionId: z.string().min(1).max(128) })
+
+/** Who asks; filled in as it becomes known, so that a refusal can tell, too. */
+export interface Asking {
+  readonly request: IncomingMessage
+  readonly address: string
+  readonly origin: string | null
+  user: string | null
+  sessionId: string | null
+  mode: TokenMode | null
+  /** Counts a request of `user`. */
+  readonly limitUser: (user: string) => void
+}
+
+/** What a page is given. */
+export interface TokenAnswer extends IssuedTicket {
+  readonly success: true
+  readonly sessionId: string
+  readonly mode: TokenMode
+}
+
+/** Issues tokens, and others in their place. */
+export class TokenIssuer {
+  readonly #options: ResolvedTokenOptions
+  readonly #sessions: SessionKeeper
+  readonly #direct: DirectTokens | null
+
+  /** @param direct null: nobody talks to a provider without the relay. */
+  constructor(options: ResolvedTokenOptions, sessions: SessionKeeper, direct: DirectTokens | null) {
+    this.#options = options
+    this.#sessions = sessions
+    this.#direct = direct
+  }
+
+  /**
+   * Begins a session with its first token.
+   *
+   * @throws {Refusal} With the status that the answer must have.
+   */
+  async issue(asking: Asking): Promise<TokenAnswer> {
+    const body = await readJsonBody(asking.request, tokenRequest)
+    const relay = (body.use ?? (this.#relays ? 'relay' : 'direct')) === 'relay'
+    if (!(relay ? this.#relays : this.#direct !== null)) {
+      throw new Refusal(400, 'bad_request', `The field "use" must be "${relay ? 'direct' : 'relay'}" here`)
+    }
+    const user = await this.#findUser(asking)
+    asking.user = user.user
+    asking.limitUser(user.user)
+    const mode = relay ? 'relay' : this.#providerFor(user, body.provider)
+    asking.mode = mode
+    const { origin } = asking
+    checkTicketOrigin(user, origin)
+    const claims = { ...user, ...(origin !== null && { origin }), ...narrowed(user, body.provider) }
+    const token = await this.#mint(mode, claims)
+    const sessionId = randomUUID()
+    await this.#sessions.add(sessionId, sessionOf({ claims, mode, origin, refreshes: 0 }, token))
+    asking.sessionId = sessionId
+    return { success: true, ...token, sessionId, mode }
+  }
+
+  /**
+   * Replaces a session's token, which the request must show; it may have been used, or have just expired.
+   *
+   * @throws {Refusal} With the status that the answer must have.
+   */
+  async refresh(asking: Asking): Promise<TokenAnswer> {
+    const { sessionId } = await readJsonBody(asking.request, refreshRequest)
+    const shown = /^bearer +(\S+) *$/i.exec(asking.request.headers.authorization ?? '')?.[1]
+    if (shown === undefined) throw new Refusal(401, 'ticket_missing', "The session's token is needed")
+    const session = await this.#sessions.get(sessionId)
+    if (session === null) throw new Refusal(401, 'session_unknown', 'There is no such session, or no more')
+    const { claims, mode, origin, refreshes, tokenHash } = session
+    asking.sessionId = sessionId
+    asking.mode = mode
+    if (!sameHash(tokenHash, hashToken(shown))) throw foreign()
+    asking.user = claims.user
+    asking.limitUser(claims.user)
+    if (origin !== asking.origin) {
+      throw new Refusal(403, 'origin_forbidden', 'The session is of another origin')
+    }
+    this.#checkAge(session)
+    const token = await this.#mint(mode, claims)
+    const next = sessionOf({ claims, mode, origin, refreshes: refreshes + 1 }, token)
+    // Another request with the same token may have been quicker.
+    if (!(await this.#sessions.replace(sessionId, tokenHash, next))) throw foreign()
+    return { success: true, ...token, sessionId, mode }
+  }
+
+  get #relays(): boolean {
+    return this.#options.tickets?.secret !== undefined
+  }
+
+  #checkAge({ expiresAt, refreshes }: TokenSession): void {
+    const { maxRefreshes, refreshGraceMs } = this.#options
+    if (Date.now() > expiresAt + refreshGraceMs) {
+      throw new Refusal(401, 'ticket_expired', 'The token expired too long ago')
+    }
+    if (maxRefreshes > 0 && refreshes >= maxRefreshes) {
+      throw new Refusal(403, 'refresh_limit', 'The session was refreshed as often as it may be')
+    }
+  }
+
+  #mint(mode: TokenMode, claims: TicketClaims): Promise<IssuedTicket> {
+    if (mode !== 'relay') return this.#direct!.mint(mode, claims)
+    return issueTicket(claims, { ...this.#options.tickets, durationMs: this.#options.tokenDurationMs })
+  }
+
+  async #findUser({ request, origin, address }: Asking): Promise<RelayUser> {
+    const { authenticate = null, production } = this.#options
+    const user = await askApplication(request, authenticate)
+    if (user !== null) return user
+    const anybody = authenticate === null && !production && origin !== null
+    if (!anybody) throw new Refusal(401, 'unauthenticated', 'The user is not known')
+    return { user: `anonymous ${address}` }
+  }
+
+  #providerFor(user: RelayUser, asked: ProviderName | undefined): ProviderName {
+    const { providers } = this.#direct!
+    const provider = asked ?? user.provider ?? (providers.length === 1 ? providers[0] : undefined)
+    if (provider === undefined) {
+      throw new Refusal(400, 'bad_request', 'The field "provider" is needed with "use": "direct"')
+    }
+    if (providers.includes(provider)) return provider
+    throw new Refusal(403, 'direct_forbidden', 'This provider can only be reached through the relay')
+  }
+}
+
+/** What the page asks for may narrow what the application allows, never widen it. */
+function narrowed(user: RelayUser, provider: ProviderName | undefined): Partial<RelayUser> {
+  if (provider === undefined) return {}
+  if (user.provider !== undefined && user.provider !== provider) {
+    throw new Refusal(403, 'provider_forbidden', 'The user may not use this provider')
+  }
+  return { provider }
+}
+
+function checkTicketOrigin(user: RelayUser, origin: string | null): void {
+  if (user.origin === undefined || origin === null || user.origin === origin) return
+  throw new Refusal(403, 'origin_forbidden', 'The user may not use the relay from this origin')
+}
+
+function sessionOf(
+  session: Omit<TokenSession, 'tokenHash' | 'expiresAt'>,
+  { token, expiresAt }: IssuedTicket,
+): TokenSession {
+  return { ...session, tokenHash: hashToken(token), expiresAt }
+}
+
+function hashToken(token: string): string {
+  return createHash('sha256').update(token).digest('hex')
+}
+
+function sameHash(one: string, other: string): boolean {
+  return one.length === other.length && timingSafeEqual(Buffer.from(one), Buffer.from(other))
+}
+
+/** Also where the token was the session's once: what was replaced is nobody's any more. */
+function foreign(): Refusal {
+  return new Refusal(403, 'session_forbidden', "The token is not the session's current one")
+}

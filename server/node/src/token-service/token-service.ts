@@ -1,0 +1,158 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { checkOrigin, hashUser, originOf, pageOrigin } from '../auth.ts'
+import { Refusal } from '../codes.ts'
+import { answerEndpoint, type Endpoint } from '../endpoints.ts'
+import { type Answer, answerOfError, commonHeaders, refusalAnswer, writeAnswer } from '../http.ts'
+import { addressOf, rateHeaders, type WindowVerdict } from '../limits.ts'
+import { type OriginPolicy, originPolicy } from '../origins.ts'
+import { parseTarget } from '../relay/routes.ts'
+import type { AuditRecord } from './audit.ts'
+import { DirectTokens } from './direct-tokens.ts'
+import { healthAnswer, ServiceMetrics } from './health.ts'
+import { type ResolvedTokenOptions, resolveTokenOptions, type TokenServiceOptions } from './options.ts'
+import { ProviderHealth } from './provider-health.ts'
+import { Blocks, type LimitKey, RequestLimits, tighter } from './request-limits.ts'
+import { SessionKeeper } from './session-keeper.ts'
+import { type Asking, type TokenAnswer, TokenIssuer } from './token-issuer.ts'
+
+/**
+ * Answers the token service's paths.
+ *
+ * @param next Called for every other path; without it they are answered with 404.
+ */
+export type TokenHandler = (request: IncomingMessage, response: ServerResponse, next?: () => void) => void
+
+/**
+ * Makes a token service without a relay, for any server of `node:http` or a framework on top of it.
+ *
+ * @throws {TypeError} Where the options are wrong or unsafe.
+ * @throws {RangeError} Where a number is out of range.
+ */
+export function createTokenService(options: TokenServiceOptions): TokenHandler {
+  const service = new TokenService(options, new ProviderHealth())
+  return (request, response, next) => service.handle(request, response, next)
+}
+
+/** Issues and refreshes tokens, within limits, with an account of each. */
+export class TokenService {
+  readonly #options: ResolvedTokenOptions
+  readonly #origins: OriginPolicy
+  readonly #providers: ProviderHealth
+  readonly #sessions: SessionKeeper
+  readonly #issuer: TokenIssuer
+  readonly #limits: Readonly<Record<'issue' | 'refresh', RequestLimits>>
+  readonly #metrics = new ServiceMetrics()
+
+  /** @param providers What is known of the providers from other traffic. */
+  constructor(options: TokenServiceOptions, providers: ProviderHealth) {
+    this.#options = resolveTokenOptions(options)
+    const { direct, tokenDurationMs: durationMs, windowMs, maxRequests, openai, deepgram } = this.#options
+    this.#origins = originPolicy(options.allowedOrigins)
+    this.#providers = providers
+    this.#sessions = new SessionKeeper(this.#options.sessions, this.#options.refreshGraceMs)
+    const minted = direct && new DirectTokens({ openai, deepgram, direct, durationMs }, providers)
+    this.#issuer = new TokenIssuer(this.#options, this.#sessions, minted ?? null)
+    const blocks = new Blocks(this.#options)
+    // Whoever replaces each token in time must never meet the limit, however short tokens are.
+    const refreshes = maxRequests === 0 ? 0 : Math.max(maxRequests, Math.ceil((2 * windowMs) / durationMs))
+    this.#limits = {
+      issue: new RequestLimits({ windowMs, maxRequests }, blocks),
+      refresh: new RequestLimits({ windowMs, maxRequests: refreshes }, blocks),
+    }
+  }
+
+  /** Answers a request; see `TokenHandler`. */
+  handle(request: IncomingMessage, response: ServerResponse, next?: () => void): void {
+    const { prefix, logger } = this.#options
+    const path = parseTarget(request.url ?? '')?.path ?? ''
+    const endpoint = path.startsWith(prefix) ? this.endpointAt(path.slice(prefix.length)) : null
+    if (endpoint === null && next !== undefined) {
+      next()
+      return
+    }
+    const write = (answer: Answer) => writeAnswer(response, answer, commonHeaders(request, this.#origins))
+    if (endpoint === null) {
+      write(refusalAnswer(new Refusal(404, 'not_found', 'There is nothing at this path')))
+      return
+    }
+    answerEndpoint(endpoint, request).then(write, (error: unknown) => write(answerOfError(error, logger)))
+  }
+
+  /** What is at a path below the prefix; null where that is not the service's. */
+  endpointAt(path: string): Endpoint | null {
+    const check = (request: IncomingMessage) => checkOrigin(pageOrigin(request, this.#origins), this.#origins)
+    switch (path) {
+      case '/api/voice-agent/token':
+        return { method: 'POST', check, answer: (request) => this.#answer(request, 'issue') }
+      case '/api/voice-agent/refresh-token':
+        return { method: 'POST', check, answer: (request) => this.#answer(request, 'refresh') }
+      case '/api/voice-agent/health':
+        return {
+          method: 'GET',
+          check,
+          answer: async (request) => {
+            check(request)
+            return this.#health()
+          },
+        }
+      default:
+        return null
+    }
+  }
+
+  async #health(): Promise<Answer> {
+    const active = await this.#sessions.count() // first: it finds out how the store is
+    const services = {
+      provider: this.#providers.status,
+      rateLimit: 'healthy', // limits in memory cannot be away
+      sessions: this.#sessions.status,
+    } as const
+    return healthAnswer(this.#metrics.report(services, active))
+  }
+
+  async #answer(request: IncomingMessage, action: 'issue' | 'refresh'): Promise<Answer> {
+    const startedAt = performance.now()
+    const answered = (status: number) => this.#metrics.answered(status, performance.now() - startedAt)
+    const address = addressOf(request, this.#options.trustedProxies)
+    const limits = this.#limits[action]
+    const verdicts: WindowVerdict[] = []
+    const limit = (kind: LimitKey, value: string) => {
+      verdicts.push(limits.take(kind, value, (key) => this.#audit(asking, { event: 'blocked', key })))
+    }
+    const asking: Asking = {
+      request,
+      address,
+      origin: originOf(request),
+      user: null,
+      sessionId: null,
+      mode: null,
+      limitUser: (user) => limit('user', user),
+    }
+    try {
+      checkOrigin(asking.origin, this.#origins)
+      limit('ip', address)
+      const body: TokenAnswer = await this.#issuer[action](asking)
+      if (action === 'refresh') this.#metrics.refreshed()
+      this.#audit(asking, { event: action === 'issue' ? 'issued' : 'refreshed' })
+      answered(200)
+      return { status: 200, headers: rateHeaders(verdicts.reduce(tighter)), body }
+    } catch (error) {
+      const refusal = error instanceof Refusal ? error : null
+      this.#audit(asking, { event: 'refused', code: refusal?.code ?? null })
+      answered(refusal?.status ?? 503)
+      throw error
+    }
+  }
+
+  #audit(asking: Asking, happened: Pick<AuditRecord, 'event'> & Partial<AuditRecord>): void {
+    const { address, origin, user, sessionId, mode } = asking
+    const hashed = user && hashUser(user).slice(0, 16)
+    const known = { at: Date.now(), address, origin, user: hashed, sessionId, mode, code: null, key: null }
+    try {
+      this.#options.audit({ ...known, ...happened })
+    } catch (error) {
+      const name = error instanceof Error ? error.name : typeof error
+      this.#options.logger.warn({ error: name }, 'audit failed')
+    }
+  }
+}
