@@ -252,10 +252,12 @@ describe('Speaker', () => {
     await recording.until(() => Math.abs(last() - 0.25) < 1e-5)
     const reached = async (level: number) => {
       const from = recording.quanta.length
+      const before = last()
       await recording.until(() => Math.abs(last() - level) < 0.05 * 0.25 * (1 - DUCKED_GAIN))
+      // What was under way before goes the other way for as long as the command takes to arrive.
       const moving = recording.quanta
         .slice(from)
-        .filter((quantum) => Math.abs(quantum[127]! - quantum[0]!) > 1e-5)
+        .filter((quantum) => Math.sign(level - before) * (quantum[127]! - quantum[0]!) > 1e-5)
       return (moving.length * 128) / 48
     }
     const begun = sound(recording).length
