@@ -5,9 +5,11 @@
 import { ensureChromium } from './browser.mjs'
 import { build } from './build.mjs'
 import { ensureInstalled, run } from './environment.mjs'
+import { ensurePrograms } from './packages.mjs'
 
 ensureInstalled()
 const CHROMIUM_PATH = await ensureChromium()
+ensurePrograms()
 await build()
 const code = await run('node', ['bench/run.ts', ...process.argv.slice(2)], { env: { CHROMIUM_PATH } })
 await run('biome', ['check', '--write', '--log-level=error', 'bench/README.md'])

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { environment, fail } from './environment.mjs'
+import { installDebianPackages } from './packages.mjs'
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome.exe']
 const APPS = [
@@ -27,14 +28,6 @@ async function downloaded() {
   return path && existsSync(path) ? path : null
 }
 
-function installDebianPackage() {
-  if (process.getuid?.() !== 0 || spawnSync('apt-get', ['--version']).status !== 0) return
-  console.log('Installing Chromium from Debian’s packages (once; about a minute) …')
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  spawnSync('apt-get', ['update', '-qq'], { env })
-  spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium'], { env })
-}
-
 function download() {
   console.log('Downloading Chromium with Playwright (once) …')
   spawnSync('playwright', ['install', 'chromium'], { env: environment(), stdio: 'ignore' })
@@ -44,7 +37,7 @@ function download() {
 export async function ensureChromium() {
   let path = installed() ?? (await downloaded())
   if (path) return path
-  installDebianPackage()
+  installDebianPackages(['chromium'])
   path = installed()
   if (path) return path
   download()

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { ensureChromium } from './browser.mjs'
 import { build } from './build.mjs'
 import { fail, ROOT, run } from './environment.mjs'
+import { ensurePrograms } from './packages.mjs'
 
 const CACHE = join(ROOT, '.cache')
 const TYPES = ['.', 'src/audio/worklets', 'server/node', 'server/emulator', 'test', 'bench']
@@ -72,6 +73,7 @@ const unknown = asked.find((name) => !(name in PARTS))
 if (unknown) fail(`there is no part "${unknown}": choose from ${Object.keys(PARTS).join(', ')}`)
 
 process.env.CHROMIUM_PATH = await ensureChromium()
+ensurePrograms()
 await build()
 mkdirSync(CACHE, { recursive: true })
 

@@ -1,0 +1,38 @@
+/** Finds the programs beside Node that the tests and the bench start, or gets them. */
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { fail } from './environment.mjs'
+
+/** Where a Debian user who is not root does not look. */
+const SYSTEM_FOLDERS = ['/usr/sbin', '/usr/local/sbin']
+
+/** Each program, and Debian's package that has it. */
+const PACKAGES = { 'redis-server': 'redis-server', haproxy: 'haproxy', nginx: 'nginx' }
+
+function installed(program) {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), ...SYSTEM_FOLDERS]
+  return folders.some((folder) => existsSync(join(folder, program)))
+}
+
+/** Installs Debian's packages, where this is Debian and root. No service is left running by it. */
+export function installDebianPackages(packages) {
+  if (process.getuid?.() !== 0 || spawnSync('apt-get', ['--version']).status !== 0) return
+  console.log(`Installing ${packages.join(', ')} from Debian’s packages (once; about a minute) …`)
+  // RUNLEVEL: a server's package would start it at once, and take its well-known port.
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
+  spawnSync('apt-get', ['update', '-qq'], { env })
+  spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], { env })
+}
+
+/** Ends the process with advice where a program is missing and cannot be installed. */
+export function ensurePrograms() {
+  const missing = () => Object.keys(PACKAGES).filter((program) => !installed(program))
+  if (missing().length === 0) return
+  installDebianPackages(missing().map((program) => PACKAGES[program]))
+  const rest = missing()
+  if (rest.length === 0) return
+  fail(
+    `${rest.join(', ')} was not found: install it, for instance with "sudo apt-get install ${rest.join(' ')}" or "brew install ${rest.join(' ').replace('redis-server', 'redis')}"`,
+  )
+}
