@@ -116,12 +116,12 @@ export class OpenAIFilter implements MessageFilter {
     const rest = without(allowed, this.#template)
     const { tools: added } = allowed
     if (!Array.isArray(added)) return rest
-    const own = added.filter((tool) => isObject(tool) && tool['type'] === 'function')
-    this.#redaction.show(own)
     const set = this.#template['tools'] ?? []
     const locked = Array.isArray(set) ? set : []
     const taken = new Set(locked.map(nameOf))
-    return { ...rest, tools: [...locked, ...own.filter((tool) => !taken.has(nameOf(tool)))] }
+    const own = added.filter((tool) => isFunction(tool) && !taken.has(nameOf(tool)))
+    this.#redaction.show(own.map(nameOf))
+    return { ...rest, tools: [...locked, ...own] }
   }
 
   #item(message: JsonObject): Verdict {
@@ -152,6 +152,10 @@ export class OpenAIFilter implements MessageFilter {
 
 function functions(runner: ToolRunner | null): JsonObject[] {
   return (runner?.declarations ?? []).map((declared) => ({ type: 'function', ...declared }))
+}
+
+function isFunction(tool: Json): boolean {
+  return isObject(tool) && tool['type'] === 'function'
 }
 
 function nameOf(tool: Json): Json | undefined {

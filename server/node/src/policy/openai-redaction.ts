@@ -22,9 +22,9 @@ export class OpenAIRedaction {
     this.#hidesTranscription = transcriptionOf(template['audio']) !== null
   }
 
-  /** From now on the client may see these tools of its own. */
-  show(tools: readonly Json[]): void {
-    for (const tool of tools) if (isObject(tool)) this.#shown.add(tool['name'])
+  /** From now on the client may see its own tools of these names. */
+  show(names: readonly (Json | undefined)[]): void {
+    for (const name of names) this.#shown.add(name)
   }
 
   /** @returns The same message where there is nothing to take out. */
