@@ -86,7 +86,7 @@ export class OpenAIFilter implements MessageFilter {
     if (binary || PASSING.some((start) => start.equals(payload.subarray(0, start.length)))) return true
     const message = this.#verdicts.trust(payload)
     if (message === null) return true // the client's own parser says what is wrong with it
-    if (message['type'] === 'response.done') this.#host?.used(totalTokens(message))
+    this.#count(message)
     if (this.#answersTemplate(message)) return false
     const shown = this.#tools === null ? message : this.#tools.fromProvider(message)
     if (shown === null) return false
@@ -134,6 +134,12 @@ export class OpenAIFilter implements MessageFilter {
       role === 'user' || role === 'assistant' || (role === 'system' && this.#policy.systemMessages)
     if (type === 'message' && !speaks) return this.#verdicts.forbid(message, 'This role is not allowed here')
     return JSON.stringify(message)
+  }
+
+  #count(message: JsonObject): void {
+    if (message['type'] !== 'response.done') return
+    const tokens = totalTokens(message)
+    if (tokens > 0) this.#host?.used(tokens)
   }
 
   #answersTemplate(message: JsonObject): boolean {
