@@ -3,6 +3,7 @@ import { type AuthOptions, type Identity, identify, originOf, pageOrigin, useTic
 import { Refusal } from './codes.ts'
 import { addressOf, ConnectionLimits, checkRate, SlidingWindow } from './limits.ts'
 import type { ResolvedOptions } from './options.ts'
+import type { RelayPolicies } from './policy/policies.ts'
 import { checkHandshake, offeredProtocols } from './relay/handshake.ts'
 import type { Route } from './relay/routes.ts'
 import type { Upstreams } from './upstreams.ts'
@@ -26,15 +27,17 @@ export class Admissions {
   readonly #options: ResolvedOptions
   readonly #auth: AuthOptions
   readonly #upstreams: Upstreams
+  readonly #policies: RelayPolicies
   readonly #connections: ConnectionLimits
   readonly #upgrades: SlidingWindow
   /** Whether nobody new is let in. */
   draining = false
 
-  constructor(options: ResolvedOptions, auth: AuthOptions, upstreams: Upstreams) {
+  constructor(options: ResolvedOptions, auth: AuthOptions, upstreams: Upstreams, policies: RelayPolicies) {
     this.#options = options
     this.#auth = auth
     this.#upstreams = upstreams
+    this.#policies = policies
     const { maxConnections: total, maxConnectionsPerIp: perIp, maxConnectionsPerUser: perUser } = options
     this.#connections = new ConnectionLimits({ total, perIp, perUser })
     this.#upgrades = new SlidingWindow({ windowMs: WINDOW_MS, maxRequests: options.rateLimit })
@@ -84,9 +87,10 @@ export class Admissions {
     return addressOf(request, this.#options.trustedProxies)
   }
 
-  async #consider(request: IncomingMessage, origin: string | null, route: Route): Promise<Admission> {
+  async #consider(request: IncomingMessage, origin: string | null, asked: Route): Promise<Admission> {
     const offered = offeredProtocols(request)
     this.checkCapacity()
+    const route = this.#policies.restrict(asked)
     const identity = await identify(request, origin, route, this.#auth)
     this.#upstreams.check(route)
     const release = this.#hold(this.#addressOf(request), identity.user?.user ?? null)

@@ -81,6 +81,7 @@ const schema = z.object({
   HEARTBEAT_INTERVAL: whole(100, DAY_MS, 30_000),
   INACTIVITY_TIMEOUT: whole(0, DAY_MS, 300_000),
   MAX_SESSION_SECONDS: whole(0, 86_400, 3600),
+  MAX_BYTES_PER_SECOND: whole(0, 1_000_000_000, 200_000),
   DRAIN_SECONDS: whole(0, 86_400, 30),
   TRUST_PROXY: whole(0, 10, 0),
   VOICE_AGENT_RATE_LIMIT: whole(0, 1_000_000, 60),
@@ -156,6 +157,7 @@ function relayOptions(config: Environment): RelayOptions {
     heartbeatMs: config.HEARTBEAT_INTERVAL,
     inactivityMs: config.INACTIVITY_TIMEOUT,
     maxSessionSeconds: config.MAX_SESSION_SECONDS,
+    maxBytesPerSecond: config.MAX_BYTES_PER_SECOND,
   }
 }
 

@@ -1,6 +1,8 @@
 import { env } from 'node:process'
 import type { Logger } from 'pino'
 import type { Authenticate } from './auth.ts'
+import type { Policies } from './policy/policy.ts'
+import type { ServerTool } from './policy/tools.ts'
 import type { TokenOptions } from './token-service/options.ts'
 import type { TicketOptions, UsedTickets } from './tokens.ts'
 
@@ -33,6 +35,10 @@ export interface RelayOptions {
   readonly tokens?: TokenOptions
   /** Which tickets were used; default in memory, for one process. */
   readonly usedTickets?: UsedTickets
+  /** What clients may say and configure, per path; default: whatever they like, and nobody reads it. */
+  readonly policy?: Policies
+  /** Functions that agents call and that run here, hidden from clients. */
+  readonly tools?: readonly ServerTool[]
   /** Requests for tickets, and separately upgrades, per address and minute; default 60, 0: no limit. */
   readonly rateLimit?: number
   /** Default 1,000; 0: no limit. */
@@ -57,6 +63,13 @@ export interface RelayOptions {
   readonly maxFragments?: number
   /** From the client before the provider has answered; default 1 MiB. */
   readonly maxEarlyBytes?: number
+  /**
+   * How fast a client may send, in bytes a second, beyond a first MiB; default 200,000: twice of what speech
+   * needs. Who is faster is slowed, and after `maxSlowedMs` of that sent away; 0: no limit.
+   */
+  readonly maxBytesPerSecond?: number
+  /** Default 30,000. */
+  readonly maxSlowedMs?: number
   /** Default: JSON lines to standard output. */
   readonly logger?: RelayLogger
 }
@@ -96,6 +109,8 @@ type Defaulted =
   | 'maxMessageBytes'
   | 'maxFragments'
   | 'maxEarlyBytes'
+  | 'maxBytesPerSecond'
+  | 'maxSlowedMs'
 
 /** Options with every default in its place. */
 export type ResolvedOptions = RelayOptions & Required<Pick<RelayOptions, Defaulted>>
@@ -124,6 +139,8 @@ export function resolveOptions(options: RelayOptions): ResolvedOptions {
     maxMessageBytes: 16 * 1024 * 1024,
     maxFragments: 131_072,
     maxEarlyBytes: 1024 * 1024,
+    maxBytesPerSecond: 200_000,
+    maxSlowedMs: 30_000,
     ...options,
   }
   checkSafety(resolved)

@@ -17,9 +17,11 @@ import {
 } from './http.ts'
 import { type RelayLogger, type RelayOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { type OriginPolicy, originPolicy } from './origins.ts'
+import { RelayPolicies } from './policy/policies.ts'
 import { acceptValue, selectProtocol } from './relay/handshake.ts'
 import { findRoute, parseTarget, type Route } from './relay/routes.ts'
-import { Session, type SessionSummary } from './relay/session.ts'
+import { Session } from './relay/session.ts'
+import type { SessionSummary } from './relay/session-options.ts'
 import { TimerWheel } from './relay/timer-wheel.ts'
 import { ProviderHealth } from './token-service/provider-health.ts'
 import { TokenService } from './token-service/token-service.ts'
@@ -60,6 +62,7 @@ export class Relay {
   readonly #options: ResolvedOptions
   readonly #origins: OriginPolicy
   readonly #upstreams: Upstreams
+  readonly #policies: RelayPolicies
   readonly #admissions: Admissions
   readonly #endpoints: EndpointOptions
   readonly #providers = new ProviderHealth()
@@ -75,7 +78,8 @@ export class Relay {
     this.#log = options.logger ?? pino()
     this.#origins = originPolicy(allowedOrigins)
     this.#upstreams = new Upstreams(options)
-    this.#admissions = new Admissions(this.#options, this.#authOptions(), this.#upstreams)
+    this.#policies = new RelayPolicies(options.policy, options.tools)
+    this.#admissions = new Admissions(this.#options, this.#authOptions(), this.#upstreams, this.#policies)
     this.#endpoints = { prefix, admissions: this.#admissions, tokens: this.#tokenService() }
     if (this.#options.open === false) return
     this.#log.warn('THE RELAY IS OPEN: any page of an allowed origin spends your credit')
@@ -239,13 +243,16 @@ export class Relay {
   #startSession(socket: Socket, head: Buffer, admission: Admission, origin: string | null): void {
     const { route, identity, offered, release } = admission
     const user = identity.user?.user ?? null
-    const fields = { id: randomUUID(), user: user && hashUser(user).slice(0, 16), path: route.path, origin }
+    const id = randomUUID()
+    const fields = { id, user: user && hashUser(user).slice(0, 16), path: route.path, origin }
+    const onFailure = (tool: string, error: string) => this.#log.warn({ id, tool, error }, 'tool failed')
     const session = new Session(socket, {
       route,
       upstream: this.#upstreams.request(route, offered, user),
       limits: this.#options,
       maxSessionMs: this.#maxSessionMs(identity),
       wheel: this.#wheel,
+      filter: this.#policies.filter(route, { sessionId: id, user, onFailure }),
       onDial: (code) => this.#providers.record(route.provider, code),
       onEnd: (summary) => {
         release()

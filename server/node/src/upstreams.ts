@@ -4,7 +4,7 @@ import { hashUser } from './auth.ts'
 import { Refusal } from './codes.ts'
 import type { RelayOptions } from './options.ts'
 import type { ProviderPath, Route } from './relay/routes.ts'
-import type { UpstreamRequest } from './relay/session.ts'
+import type { UpstreamRequest } from './relay/session-options.ts'
 
 /** Where the providers are, unless the options say otherwise. */
 export const DEFAULT_URLS = {

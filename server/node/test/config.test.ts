@@ -54,6 +54,7 @@ test('readConfiguration() reads every variable', () => {
     HEARTBEAT_INTERVAL: '4000',
     INACTIVITY_TIMEOUT: '5000',
     MAX_SESSION_SECONDS: '6',
+    MAX_BYTES_PER_SECOND: '10',
     DRAIN_SECONDS: '7',
     TRUST_PROXY: '1',
     VOICE_AGENT_RATE_LIMIT: '8',
@@ -83,6 +84,7 @@ test('readConfiguration() reads every variable', () => {
     heartbeatMs: 4000,
     inactivityMs: 5000,
     maxSessionSeconds: 6,
+    maxBytesPerSecond: 10,
   })
 })
 

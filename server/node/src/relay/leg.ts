@@ -17,8 +17,8 @@ export class Leg {
   heard = true
   /** All bytes that came. */
   bytesIn = 0
-  /** Since when it is not read because the other leg is clogged, in ms of `performance.now()`; null while it is. */
-  pausedAt: number | null = null
+  /** Whether it is not read at the moment. */
+  paused = false
   /** The payload of a pong that could not be sent yet. */
   pong: Buffer | null = null
   /** What the peer closed with; null while it has not. */
@@ -65,12 +65,12 @@ export class Leg {
   }
 
   pause(): void {
-    this.pausedAt ??= performance.now()
+    this.paused = true
     this.socket.pause()
   }
 
   resume(): void {
-    this.pausedAt = null
+    this.paused = false
     this.heard = true // while it was not read, it could not be heard
     this.socket.resume()
   }

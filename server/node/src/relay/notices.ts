@@ -25,6 +25,19 @@ export function warningNotice(provider: ProviderName, code: RelayCode, message: 
   return JSON.stringify({ type: 'relay.warning', event_id: eventId(), warning: { code, message } })
 }
 
+/**
+ * Says that one message of the client was dropped, in a shape that ends no session: OpenAI's error, which names
+ * the message by its `event_id`, and Deepgram's warning.
+ *
+ * @returns The JSON text of one message.
+ */
+export function messageNotice(provider: ProviderName, message: string, clientEventId: string | null): string {
+  const code = 'message_forbidden'
+  if (provider === 'deepgram') return warningNotice(provider, code, message)
+  const error = { type: errorType(code), code, message, param: null, event_id: clientEventId }
+  return JSON.stringify({ type: 'error', event_id: eventId(), error })
+}
+
 function eventId(): string {
   return `event_${randomUUID().replaceAll('-', '')}`
 }
@@ -34,6 +47,9 @@ function errorType(code: RelayCode): string {
   switch (code) {
     case 'protocol_error':
     case 'too_many_fragments':
+    case 'message_forbidden':
+    case 'policy_violation':
+    case 'too_fast':
     case 'message_too_big':
     case 'inactivity_timeout':
     case 'session_limit':

@@ -1,87 +1,39 @@
-import type { Agent } from 'node:http'
 import type { Socket } from 'node:net'
 import type { RelayCode } from '../codes.ts'
 import { PEEK_BYTES, showsActivity } from './activity.ts'
+import { Backpressure } from './backpressure.ts'
 import { ByteQueue } from './byte-queue.ts'
+import { ByteRate } from './byte-rate.ts'
 import { type Close, mapCloseCode } from './close-codes.ts'
 import { DialError, type Dialled, dial } from './dial.ts'
 import { Leg } from './leg.ts'
-import { MessageWalker, type Violation, type WalkerEvents } from './message-walker.ts'
+import { clientStream, type MessageStream, upstreamStream } from './message-stream.ts'
+import type { Violation, WalkerEvents } from './message-walker.ts'
 import { errorNotice, warningNotice } from './notices.ts'
-import type { Route } from './routes.ts'
 import { SessionClock } from './session-clock.ts'
-import type { TimerWheel, WheelTimer } from './timer-wheel.ts'
+import type { SessionLimits, SessionOptions, SessionSummary } from './session-options.ts'
+import type { WheelTimer } from './timer-wheel.ts'
+import { UsageReader } from './usage-reader.ts'
+import { encodeMessage, OPCODE } from './wire.ts'
 
 /** How long a side has to answer a close: with the second leg, below the 1.5 s that a session may outlive its client. */
 const CLOSE_MS = 1000
-/** How often a paused side is written to, so that one that has gone shows itself. */
-const PROBE_MS = 500
-
-/** A session's bounds. Times are ms. */
-export interface SessionLimits {
-  readonly heartbeatMs: number
-  /** 0: no limit. */
-  readonly inactivityMs: number
-  readonly connectTimeoutMs: number
-  /** How long a side may refuse to read before the session ends. */
-  readonly stallMs: number
-  readonly maxMessageBytes: number
-  readonly maxFragments: number
-  /** What a client may send before the provider has answered. */
-  readonly maxEarlyBytes: number
-}
-
-/** Where to dial, and as whom. */
-export interface UpstreamRequest {
-  readonly url: string
-  readonly headers: Readonly<Record<string, string>>
-  readonly protocols: readonly string[]
-  readonly agent: Agent
-  /** The provider's key, which no close reason may carry to a client. */
-  readonly secret: string
-}
-
-export interface SessionOptions {
-  readonly route: Route
-  readonly upstream: UpstreamRequest
-  readonly limits: SessionLimits
-  /** 0: no limit. */
-  readonly maxSessionMs: number
-  readonly wheel: TimerWheel
-  /** How the provider took the handshake; null: well. Not called where the client left before it did. */
-  readonly onDial?: (code: RelayCode | null) => void
-  /** Called once, when both connections are gone. */
-  readonly onEnd: (summary: SessionSummary) => void
-}
-
-/** What a session was, once it is over. */
-export interface SessionSummary {
-  readonly durationMs: number
-  /** Bytes on the wire, from the client and from the provider. */
-  readonly bytesUp: number
-  readonly bytesDown: number
-  readonly endedBy: 'client' | 'upstream' | 'relay'
-  /** Why, where it was the relay's doing or a connection was lost. */
-  readonly code: RelayCode | null
-  /** What each side closed with, else what it was closed with; 1006 where neither came about. */
-  readonly clientCloseCode: number
-  readonly upstreamCloseCode: number
-  /** The HTTP status with which the provider refused. */
-  readonly upstreamStatus: number | null
-}
 
 type State = 'dialling' | 'open' | 'closing' | 'closed'
 
 /**
  * One client and one provider, from the client's accepted handshake until both connections are gone. It wires
- * the walkers to the sockets and sees to it that both legs die together; everything else is beside it.
+ * the streams to the sockets and sees to it that both legs die together; everything else is beside it.
  */
 export class Session {
   readonly #options: SessionOptions
   readonly #client: Leg
   #upstream: Leg | null = null
-  readonly #fromClient: MessageWalker
-  readonly #fromUpstream: MessageWalker
+  readonly #fromClient: MessageStream
+  readonly #fromUpstream: MessageStream
+  readonly #backpressure: Backpressure
+  readonly #rate: ByteRate | null
+  readonly #usage: UsageReader | null
   readonly #clock: SessionClock
   readonly #abort = new AbortController()
   readonly #early = new ByteQueue()
@@ -89,7 +41,6 @@ export class Session {
   #state: State = 'dialling'
   #dialling = true
   #deadline: WheelTimer | null = null
-  #probe: WheelTimer | null = null
   #waiting: string[] = []
   #endedBy: SessionSummary['endedBy'] = 'relay'
   #code: RelayCode | null = null
@@ -98,10 +49,17 @@ export class Session {
   /** @param socket The client's, after the handshake. */
   constructor(socket: Socket, options: SessionOptions) {
     this.#options = options
-    const { limits, wheel } = options
+    const { limits, wheel, filter, onUsage } = options
     this.#client = new Leg(socket, false)
-    this.#fromClient = new MessageWalker({ ...limits, masked: true }, this.#clientEvents())
-    this.#fromUpstream = new MessageWalker({ ...limits, masked: false }, this.#upstreamEvents())
+    this.#fromClient = clientStream(limits, filter, this.#clientEvents())
+    this.#fromUpstream = upstreamStream(limits, filter, this.#upstreamEvents())
+    this.#rate = byteRate(limits)
+    const counts = onUsage !== undefined && filter === null && options.route.provider === 'openai'
+    this.#usage = counts ? new UsageReader((tokens) => onUsage({ tokens })) : null
+    this.#backpressure = new Backpressure(wheel, limits.stallMs, {
+      probe: (leg) => this.#ping(leg),
+      stalled: () => this.end('slow_consumer', 1013, 'One side did not read for too long'),
+    })
     this.#clock = new SessionClock(
       wheel,
       { ...limits, lengthMs: options.maxSessionMs },
@@ -117,6 +75,7 @@ export class Session {
   /** Begins to relay. @param head What the client sent right behind its handshake. */
   start(head: Buffer): void {
     this.#listen(this.#client, this.#fromClient)
+    this.#startFilter()
     if (head.length > 0) this.#receive(this.#client, this.#fromClient, head)
     if (this.#state !== 'dialling') {
       this.#dialEnded()
@@ -148,24 +107,49 @@ export class Session {
     this.#upstream?.socket.destroy()
   }
 
-  #listen(leg: Leg, walker: MessageWalker): void {
+  #startFilter(): void {
+    this.#options.filter?.start({
+      toProvider: (text) => this.#forwardUp(encodeMessage(OPCODE.text, Buffer.from(text), true)),
+      toClient: (text) => {
+        this.#waiting.push(text)
+        this.#speak()
+      },
+      end: (code, closeCode, message) => this.end(code, closeCode, message),
+      used: (tokens) => this.#options.onUsage?.({ tokens }),
+    })
+  }
+
+  #listen(leg: Leg, stream: MessageStream): void {
     const { socket } = leg
-    socket.on('data', (chunk: Buffer) => this.#receive(leg, walker, chunk))
+    socket.on('data', (chunk: Buffer) => this.#receive(leg, stream, chunk))
     socket.on('drain', () => this.#drained(leg))
     socket.on('end', () => this.#ended(leg))
     socket.on('error', () => {}) // 'close' follows, and says all that matters
     socket.on('close', () => this.#gone(leg))
   }
 
-  #receive(leg: Leg, walker: MessageWalker, chunk: Buffer): void {
+  #receive(leg: Leg, stream: MessageStream, chunk: Buffer): void {
     leg.heard = true
     leg.bytesIn += chunk.length
     const sink = this.#other(leg)?.socket
-    const many = walker.holding && sink !== undefined
+    const many = stream.holding && sink !== undefined
     if (many) sink.cork()
-    walker.push(chunk)
+    stream.push(chunk)
     if (many) sink.uncork()
     this.#speak()
+    if (this.#rate !== null && leg === this.#client) this.#slow(this.#rate, chunk.length)
+  }
+
+  /** Whoever sends faster than anything can be said is read more slowly, and in the end not at all. */
+  #slow(rate: ByteRate, bytes: number): void {
+    const now = performance.now()
+    const delayMs = rate.take(bytes, now)
+    if (delayMs === 0 || this.#state === 'closing') return
+    if (rate.exceeded(now)) {
+      this.end('too_fast', 1008, 'Sound came faster than it can be spoken for too long')
+      return
+    }
+    this.#backpressure.slow(this.#client, delayMs)
   }
 
   #clientEvents(): WalkerEvents {
@@ -179,7 +163,10 @@ export class Session {
 
   #upstreamEvents(): WalkerEvents {
     return {
-      forward: (bytes) => this.#forward(bytes, this.#client),
+      forward: (bytes) => {
+        this.#forward(bytes, this.#client)
+        this.#usage?.push(bytes)
+      },
       message: () => {
         this.#clock.active = true
       },
@@ -212,7 +199,7 @@ export class Session {
   #forward(bytes: Buffer, sink: Leg | null): void {
     if (this.#state !== 'open' || sink === null) return
     sink.write(bytes)
-    if (sink.clogged) this.#pause(this.#other(sink)!)
+    if (sink.clogged) this.#backpressure.hold(this.#other(sink)!)
   }
 
   #noticeActivity(binary: boolean): void {
@@ -249,7 +236,7 @@ export class Session {
     this.#upstream = new Leg(socket, true)
     this.#listen(this.#upstream, this.#fromUpstream)
     for (const bytes of this.#early.take()) this.#upstream.write(bytes)
-    if (this.#upstream.clogged) this.#pause(this.#client)
+    if (this.#upstream.clogged) this.#backpressure.hold(this.#client)
     if (head.length > 0) this.#receive(this.#upstream, this.#fromUpstream, head)
   }
 
@@ -334,7 +321,8 @@ export class Session {
     this.#endedBy = endedBy
     this.#code = code
     this.#clock.stop()
-    this.#probe?.cancel()
+    this.#backpressure.stop()
+    this.#options.filter?.stop()
     this.#abort.abort()
     this.#early.take()
     this.#deadline = this.#options.wheel.schedule(CLOSE_MS, () => this.destroy())
@@ -352,36 +340,17 @@ export class Session {
     leg.resume()
   }
 
-  #pause(leg: Leg): void {
-    leg.pause()
-    this.#probe ??= this.#options.wheel.schedule(PROBE_MS, () => this.#probePaused())
-  }
-
   /** `sink` has written everything: whoever waited for it may go on. */
   #drained(sink: Leg): void {
     if (this.#state !== 'open') return
     this.#speak()
     const source = this.#other(sink)
-    if (source !== null && source.pausedAt !== null) source.resume()
-  }
-
-  /** A socket that is not read does not say that its peer has gone; one that is written to does. */
-  #probePaused(): void {
-    this.#probe = null
-    const oldest = performance.now() - this.#options.limits.stallMs
-    const paused = [this.#client, this.#upstream].filter((leg) => leg !== null && leg.pausedAt !== null)
-    if (paused.length === 0) return
-    if (paused.some((leg) => leg!.pausedAt! <= oldest)) {
-      this.end('slow_consumer', 1013, 'One side did not read for too long')
-      return
-    }
-    for (const leg of paused) this.#ping(leg!)
-    this.#probe = this.#options.wheel.schedule(PROBE_MS, () => this.#probePaused())
+    if (source !== null) this.#backpressure.release(source)
   }
 
   #beat(): void {
     for (const leg of [this.#client, this.#upstream]) {
-      if (leg === null || leg.pausedAt !== null) continue
+      if (leg === null || leg.paused) continue
       if (!leg.heard) this.#lost(leg)
       else if (this.#ping(leg)) leg.heard = false
     }
@@ -429,10 +398,14 @@ export class Session {
     return leg === this.#client ? this.#upstream : this.#client
   }
 
-  /** The walker whose bytes go out on this leg. */
-  #feeder(leg: Leg): MessageWalker {
+  /** The stream whose bytes go out on this leg. */
+  #feeder(leg: Leg): MessageStream {
     return leg === this.#client ? this.#fromUpstream : this.#fromClient
   }
+}
+
+function byteRate({ maxBytesPerSecond, maxSlowedMs }: SessionLimits): ByteRate | null {
+  return maxBytesPerSecond > 0 ? new ByteRate(maxBytesPerSecond, maxSlowedMs) : null
 }
 
 interface Ending {

@@ -48,6 +48,7 @@ export async function setUp(
     allowedOrigins: [ORIGIN],
     rateLimit: 0,
     maxConnectionsPerUser: 0,
+    maxBytesPerSecond: 0,
     production: true,
     logger: pino({ base: null }, log),
     ...rest,

@@ -1,0 +1,77 @@
+import { isObject, type Json, type JsonObject, textsIn } from './json.ts'
+
+/** Short texts are words that occur anyway. */
+const LEAST_SECRET_CHARACTERS = 8
+/** What of a session only its author may read, where the template sets it. */
+const PRIVATE = ['instructions', 'prompt', 'tracing', 'tool_choice']
+
+/** Takes out of OpenAI's messages what the template set: instructions, prompt, tools. */
+export class OpenAIRedaction {
+  readonly #secrets: readonly string[]
+  readonly #hidden: ReadonlySet<string>
+  readonly #hidesTools: boolean
+  readonly #hidesTranscription: boolean
+  /** The tools that the client brought itself. */
+  readonly #shown = new Set<Json | undefined>()
+
+  constructor(template: JsonObject) {
+    const texts = ['instructions', 'prompt', 'tools'].flatMap((name) => textsIn(template[name]))
+    this.#secrets = texts.filter((text) => text.length >= LEAST_SECRET_CHARACTERS)
+    this.#hidden = new Set(PRIVATE.filter((name) => Object.hasOwn(template, name)))
+    this.#hidesTools = Object.hasOwn(template, 'tools')
+    this.#hidesTranscription = transcriptionOf(template['audio']) !== null
+  }
+
+  /** From now on the client may see its own tools of these names. */
+  show(names: readonly (Json | undefined)[]): void {
+    for (const name of names) this.#shown.add(name)
+  }
+
+  /** @returns The same message where there is nothing to take out. */
+  redact(message: JsonObject): JsonObject {
+    const { session, response, item, error } = message
+    if (isObject(session)) return { ...message, session: this.#session(session) }
+    if (isObject(error)) return this.#error(message, error)
+    if (isObject(item) && item['type'] === 'mcp_list_tools' && this.#hidesTools) {
+      return { ...message, item: { ...item, tools: [] } }
+    }
+    // A response has no such fields as far as is known; where it gets some, they are private too.
+    return isObject(response) ? { ...message, response: this.#session(response) } : message
+  }
+
+  #session(session: JsonObject): JsonObject {
+    const kept = Object.entries(session).filter(([name]) => !this.#hidden.has(name))
+    const { tools, audio } = session
+    return {
+      ...Object.fromEntries(kept),
+      ...(this.#hidesTools && Array.isArray(tools) && { tools: tools.filter((tool) => this.#mayShow(tool)) }),
+      ...(this.#hidesTranscription && isObject(audio) && { audio: withoutPrompts(audio) }),
+    }
+  }
+
+  #mayShow(tool: Json): boolean {
+    return isObject(tool) && this.#shown.has(tool['name'])
+  }
+
+  /** An error may quote what was wrong. */
+  #error(message: JsonObject, error: JsonObject): JsonObject {
+    const texts = textsIn(error)
+    const tells = this.#secrets.some((secret) => texts.some((text) => text.includes(secret)))
+    if (!tells) return message
+    return { ...message, error: { ...error, message: 'The provider reported an error', param: null } }
+  }
+}
+
+function transcriptionOf(audio: Json | undefined): JsonObject | null {
+  const input = isObject(audio) ? audio['input'] : undefined
+  const transcription = isObject(input) ? input['transcription'] : undefined
+  return isObject(transcription) ? transcription : null
+}
+
+/** What a transcription is told of the words to expect is the author's, too. */
+function withoutPrompts(audio: JsonObject): JsonObject {
+  const asked = transcriptionOf(audio)
+  if (asked === null) return audio
+  const { prompt: _prompt, keywords: _keywords, ...transcription } = asked
+  return { ...audio, input: { ...(audio['input'] as JsonObject), transcription } }
+}

@@ -1,0 +1,77 @@
+import { type DataMessage, MessageAssembler } from './message-assembler.ts'
+import type { MessageFilter, Verdict } from './message-filter.ts'
+import { MessageWalker, type WalkerEvents, type WalkerOptions } from './message-walker.ts'
+import { encodeMessage, OPCODE } from './wire.ts'
+
+/** One direction of a session: bytes go in as they come, and come out as they may be passed on. */
+export type MessageStream = Pick<MessageWalker, 'push' | 'peek' | 'midFragment' | 'midMessage' | 'holding'>
+
+type Bounds = Omit<WalkerOptions, 'masked'>
+
+/** What comes from a client. @param filter null: messages are passed on untouched. */
+export function clientStream(
+  limits: Bounds,
+  filter: MessageFilter | null,
+  events: WalkerEvents,
+): MessageStream {
+  const { maxFragments } = limits
+  if (filter === null) return new MessageWalker({ ...limits, masked: true }, events)
+  const maxMessageBytes = Math.min(limits.maxMessageBytes, filter.maxMessageBytes)
+  const judge = (message: DataMessage) => filter.fromClient(message)
+  return new JudgedStream({ maxMessageBytes, maxFragments, masked: true, judge }, events)
+}
+
+/** What comes from the provider. @param filter null: messages are passed on untouched. */
+export function upstreamStream(
+  limits: Bounds,
+  filter: MessageFilter | null,
+  events: WalkerEvents,
+): MessageStream {
+  if (filter === null) return new MessageWalker({ ...limits, masked: false }, events)
+  const judge = (message: DataMessage) => filter.fromProvider(message)
+  return new JudgedStream({ ...limits, masked: false, judge }, events)
+}
+
+interface JudgedOptions extends WalkerOptions {
+  readonly judge: (message: DataMessage) => Verdict
+}
+
+/**
+ * Like a `MessageWalker`, but what it passes on are whole messages, each judged before. What need not be
+ * changed leaves as the same bytes, still masked.
+ */
+export class JudgedStream implements MessageStream {
+  readonly #walker: MessageWalker
+  readonly #options: JudgedOptions
+  readonly #forward: (bytes: Buffer) => void
+  /** Always between two messages. */
+  readonly midFragment = false
+  readonly midMessage = false
+  /** One chunk may leave as many pieces. */
+  readonly holding = true
+
+  constructor(options: JudgedOptions, events: WalkerEvents) {
+    this.#options = options
+    this.#forward = events.forward
+    const assembler = new MessageAssembler((message) => this.#take(message))
+    this.#walker = new MessageWalker(options, { ...events, forward: (bytes) => assembler.push(bytes) })
+  }
+
+  push(chunk: Buffer): void {
+    this.#walker.push(chunk)
+  }
+
+  peek(length: number): string {
+    return this.#walker.peek(length)
+  }
+
+  #take(message: DataMessage): void {
+    const verdict = this.#options.judge(message)
+    if (verdict === false) return
+    const { masked } = this.#options // what a client masked must be masked for the provider
+    if (verdict === true && message.raw !== null) this.#forward(message.raw)
+    else if (verdict === true) {
+      this.#forward(encodeMessage(message.binary ? OPCODE.binary : OPCODE.text, message.payload, masked))
+    } else this.#forward(encodeMessage(OPCODE.text, Buffer.from(verdict), masked))
+  }
+}
