@@ -6,12 +6,14 @@ import { ByteQueue } from './byte-queue.ts'
 import { ByteRate } from './byte-rate.ts'
 import { type Close, mapCloseCode } from './close-codes.ts'
 import { DialError, type Dialled, dial } from './dial.ts'
+import { byRefusal, byRelay, byViolation, type Ending, UPSTREAM_LOST, UPSTREAM_VIOLATION } from './endings.ts'
 import { Leg } from './leg.ts'
 import { clientStream, type MessageStream, upstreamStream } from './message-stream.ts'
-import type { Violation, WalkerEvents } from './message-walker.ts'
+import type { WalkerEvents } from './message-walker.ts'
 import { errorNotice, warningNotice } from './notices.ts'
 import { SessionClock } from './session-clock.ts'
 import type { SessionLimits, SessionOptions, SessionSummary } from './session-options.ts'
+import { SessionRecord } from './session-record.ts'
 import type { WheelTimer } from './timer-wheel.ts'
 import { UsageReader } from './usage-reader.ts'
 import { encodeMessage, OPCODE } from './wire.ts'
@@ -37,14 +39,11 @@ export class Session {
   readonly #clock: SessionClock
   readonly #abort = new AbortController()
   readonly #early = new ByteQueue()
-  readonly #startedAt = performance.now()
+  readonly #record = new SessionRecord()
   #state: State = 'dialling'
   #dialling = true
   #deadline: WheelTimer | null = null
   #waiting: string[] = []
-  #endedBy: SessionSummary['endedBy'] = 'relay'
-  #code: RelayCode | null = null
-  #upstreamStatus: number | null = null
 
   /** @param socket The client's, after the handshake. */
   constructor(socket: Socket, options: SessionOptions) {
@@ -97,7 +96,7 @@ export class Session {
 
   /** Ends the session for a reason of the relay's: the client gets the error message, then the close. */
   end(code: RelayCode, closeCode: number, message: string): void {
-    this.#endWith({ code, message, client: { code: closeCode, reason: code }, upstream: GOING_AWAY })
+    this.#endWith(byRelay(code, closeCode, message))
   }
 
   /** Drops both connections without a word. */
@@ -157,7 +156,7 @@ export class Session {
       forward: (bytes) => this.#forwardUp(bytes),
       message: (binary) => this.#noticeActivity(binary),
       ...this.#controlEvents(() => this.#client),
-      violation: (violation) => this.#clientViolated(violation),
+      violation: (violation) => this.#violated(byViolation(violation)),
     }
   }
 
@@ -171,7 +170,7 @@ export class Session {
         this.#clock.active = true
       },
       ...this.#controlEvents(() => this.#upstream!),
-      violation: () => this.#upstreamViolated(),
+      violation: () => this.#violated(UPSTREAM_VIOLATION),
     }
   }
 
@@ -242,13 +241,13 @@ export class Session {
 
   #refused(error: unknown): void {
     this.#dialEnded()
-    const { code, closeCode, message, status } =
+    const failure =
       error instanceof DialError
         ? error
         : new DialError('upstream_unavailable', 'The provider cannot be dialled')
-    this.#upstreamStatus = status
-    if (!this.#abort.signal.aborted) this.#options.onDial?.(code)
-    this.end(code, closeCode, message)
+    this.#record.upstreamStatus = failure.status
+    if (!this.#abort.signal.aborted) this.#options.onDial?.(failure.code)
+    this.#endWith(byRefusal(failure))
   }
 
   #dialEnded(): void {
@@ -269,37 +268,17 @@ export class Session {
     this.#shut(this.#other(leg), { code: mapCloseCode(close.code), reason }, null)
   }
 
-  #clientViolated({ code, message }: Violation): void {
-    if (this.#state === 'closing') {
-      this.destroy()
-      return
-    }
-    const name = VIOLATION_CODES[code]
-    this.#endWith({ code: name, message, client: { code, reason: name }, upstream: GOING_AWAY })
-  }
-
-  #upstreamViolated(): void {
-    if (this.#state === 'closing') {
-      this.destroy()
-      return
-    }
-    const code = 'upstream_protocol_error'
-    const upstream = { code: 1002, reason: '' }
-    this.#endWith({
-      code,
-      message: 'The provider broke the protocol',
-      client: { code: 1011, reason: code },
-      upstream,
-    })
+  /** One side broke the protocol; while the session closes, nobody is told any more. */
+  #violated(ending: Ending): void {
+    if (this.#state === 'closing') this.destroy()
+    else this.#endWith(ending)
   }
 
   /** A connection ended without a close. */
   #lost(leg: Leg): void {
     leg.socket.destroy()
     if (leg === this.#upstream) {
-      const client = { code: 1011, reason: 'upstream_lost' }
-      const message = 'The connection to the provider was lost'
-      this.#endWith({ code: 'upstream_lost', message, client, upstream: client, endedBy: 'upstream' })
+      this.#endWith(UPSTREAM_LOST)
       return
     }
     if (!this.#beginClosing('client', null)) return
@@ -307,7 +286,7 @@ export class Session {
     this.#finishIfGone()
   }
 
-  #endWith({ code, message, client, upstream, endedBy = 'relay' }: Ending): void {
+  #endWith({ code, message, client, upstream, endedBy }: Ending): void {
     if (!this.#beginClosing(endedBy, code)) return
     this.#shut(this.#client, client, errorNotice(this.#options.route.provider, code, message))
     this.#shut(this.#upstream, upstream, null)
@@ -318,8 +297,8 @@ export class Session {
   #beginClosing(endedBy: SessionSummary['endedBy'], code: RelayCode | null): boolean {
     if (this.#state === 'closing' || this.#state === 'closed') return false
     this.#state = 'closing'
-    this.#endedBy = endedBy
-    this.#code = code
+    this.#record.endedBy = endedBy
+    this.#record.code = code
     this.#clock.stop()
     this.#backpressure.stop()
     this.#options.filter?.stop()
@@ -378,20 +357,7 @@ export class Session {
     if (!this.#client.socket.closed || this.#upstream?.socket.closed === false) return
     this.#state = 'closed'
     this.#deadline?.cancel()
-    this.#options.onEnd(this.#summary())
-  }
-
-  #summary(): SessionSummary {
-    return {
-      durationMs: Math.round(performance.now() - this.#startedAt),
-      bytesUp: this.#client.bytesIn,
-      bytesDown: this.#upstream?.bytesIn ?? 0,
-      endedBy: this.#endedBy,
-      code: this.#code,
-      clientCloseCode: closeCodeOf(this.#client),
-      upstreamCloseCode: closeCodeOf(this.#upstream),
-      upstreamStatus: this.#upstreamStatus,
-    }
+    this.#options.onEnd(this.#record.summary(this.#client, this.#upstream))
   }
 
   #other(leg: Leg): Leg | null {
@@ -406,25 +372,4 @@ export class Session {
 
 function byteRate({ maxBytesPerSecond, maxSlowedMs }: SessionLimits): ByteRate | null {
   return maxBytesPerSecond > 0 ? new ByteRate(maxBytesPerSecond, maxSlowedMs) : null
-}
-
-interface Ending {
-  readonly code: RelayCode
-  readonly message: string
-  readonly client: Close
-  readonly upstream: Close
-  readonly endedBy?: SessionSummary['endedBy']
-}
-
-const GOING_AWAY: Close = { code: 1001, reason: '' }
-
-const VIOLATION_CODES: Readonly<Record<Violation['code'], RelayCode>> = {
-  1002: 'protocol_error',
-  1007: 'protocol_error',
-  1008: 'too_many_fragments',
-  1009: 'message_too_big',
-}
-
-function closeCodeOf(leg: Leg | null): number {
-  return leg?.received?.code ?? leg?.sent?.code ?? 1006
 }
