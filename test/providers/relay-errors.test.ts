@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { DeepgramAgent, OpenAIRealtime, type ProviderEvent } from '../../src/index.ts'
+import { relayError } from '../../src/providers/relay-errors.ts'
 import { decode } from '../support/collect.ts'
 
 /** What a relay's error message means, in the shape of either provider. */
@@ -24,6 +25,17 @@ describe('relayError()', () => {
     ['session_limit', 'session-expired', false],
     ['inactivity_timeout', 'session-expired', false],
     ['message_too_big', 'protocol-error', false],
+    ['policy_violation', 'protocol-error', false],
+    ['too_fast', 'protocol-error', false],
+    ['budget_spent', 'quota-exceeded', false],
+    ['revoked', 'unauthorized', false],
+    ['ticket_expired', 'unauthorized', false],
+    ['origin_forbidden', 'forbidden', false],
+    ['refresh_limit', 'forbidden', false],
+    ['too_many_connections', 'rate-limited', true],
+    ['at_capacity', 'connection-lost', true],
+    ['internal_error', 'provider-error', false],
+    ['function_unknown', 'protocol-error', false],
   ] as const) {
     it(`is the same with both providers for ${code}`, () => {
       const events = meanings(code)
@@ -40,4 +52,15 @@ describe('relayError()', () => {
       }
     })
   }
+
+  it('goes on after a message that the policy dropped', () => {
+    for (const event of meanings('message_forbidden')) {
+      if (event.type !== 'error') throw new Error('Expected an error')
+      expect([event.fatal, event.error.code]).to.deep.equal([false, 'configuration-rejected'])
+    }
+  })
+
+  it('knows nothing of what every object has', () => {
+    expect(relayError('constructor', '')).to.equal(null)
+  })
 })

@@ -1,60 +1,17 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, get } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type TestContext, test } from 'node:test'
-import { exportJWK, type JWTPayload, SignJWT } from 'jose'
+import { test } from 'node:test'
+import { exportJWK } from 'jose'
 import { createRelay, issueTicket, type RelayOptions } from '../src/index.ts'
+import { assertRefused, forge, statuses } from './support/admissions.ts'
 import { connect, handshakeRequest, RawClient } from './support/peers.ts'
 import { ORIGIN, type Setup, setUp } from './support/relays.ts'
+import { stillServes } from './support/sessions.ts'
 
-/** The status of an upgrade and of the same GET without one, which must not differ. */
-async function statuses(t: TestContext, url: string, headers: Record<string, string>, path = '/v1/realtime') {
-  const response = await fetch(url + path, { headers })
-  const { error } = (await response.json()) as { error: { code: string } }
-  const client = await RawClient.open(t, url)
-  client.write(handshakeRequest(path, headers))
-  const upgrade = await client.status()
-  return { get: response.status, upgrade, code: error.code }
-}
-
-async function assertRefused(t: TestContext, setup: Setup, token: string, status: number, code: string) {
-  const headers = { Authorization: `Bearer ${token}` }
-  assert.deepEqual(await statuses(t, setup.url, headers), { get: status, upgrade: status, code })
-}
-
-/** A session that works, after whatever was tried before it. */
-async function assertServes(t: TestContext, { url, upstream, authorization }: Setup) {
-  const client = await connect(t, `${url}/v1/realtime`, { headers: await authorization() })
-  client.send('still here')
-  const provider = await upstream.accept()
-  assert.equal((await provider.next()).data, 'still here')
-  client.socket.close(1000)
-  await client.closed
-  await provider.closed
-}
-
-/** A ticket with everything right but what a test gets wrong. */
-function forge(
-  secret: string | Parameters<SignJWT['sign']>[0],
-  claims: JWTPayload = {},
-  header: object = {},
-) {
-  const now = Math.floor(Date.now() / 1000)
-  const all = {
-    iss: 'voicewire',
-    aud: 'voicewire-relay',
-    sub: 'u',
-    jti: randomUUID(),
-    iat: now,
-    exp: now + 60,
-  }
-  return new SignJWT({ ...all, ...claims } as JWTPayload)
-    .setProtectedHeader({ alg: 'HS256', typ: 'voicewire-ticket+jwt', ...header })
-    .sign(typeof secret === 'string' ? Buffer.from(secret) : secret)
-}
-
+// R-AUTH-1, R-HAND-3, R-HAND-4
 test('Relay lets a ticket in wherever a client can put it', async (t) => {
   const setup = await setUp(t)
   const { url, ticket, upstream } = setup
@@ -80,6 +37,7 @@ test('Relay lets a ticket in wherever a client can put it', async (t) => {
   assert.equal((await connect(t, `${url}/v1/listen`, { protocols: [alone] })).socket.protocol, alone)
 })
 
+// R-HAND-9
 test('Relay answers a GET from a page of its own origin, which has no Origin, as that page’s upgrade', async (t) => {
   const { url, authorization } = await setUp(t)
   const headers = await authorization({ origin: ORIGIN })
@@ -97,6 +55,7 @@ test('Relay answers a GET from a page of its own origin, which has no Origin, as
   assert.equal(await ask({ host: 'elsewhere.example', 'sec-fetch-site': 'same-origin' }), 403)
 })
 
+// R-HAND-7, R-HAND-8
 test('Relay answers GET as it would the upgrade, and 426 where nothing stands in the way', async (t) => {
   const { url, authorization } = await setUp(t)
   const headers = await authorization()
@@ -108,6 +67,7 @@ test('Relay answers GET as it would the upgrade, and 426 where nothing stands in
   await connect(t, `${url}/v1/realtime`, { headers }) // asking did not use the ticket up
 })
 
+// R-TICKET-2, R-TICKET-3, R-TICKET-4, R-TICKET-5, R-TICKET-6, R-TICKET-8, R-TICKET-11, R-AUTH-2
 test('Relay refuses tickets that are not good, and goes on serving', async (t) => {
   const setup = await setUp(t)
   const { secret } = setup
@@ -145,17 +105,19 @@ test('Relay refuses tickets that are not good, and goes on serving', async (t) =
   await assertRefused(t, setup, await forge(secret, { iat: now - 120, exp: now - 60 }), 401, 'ticket_expired')
   assert.deepEqual(await statuses(t, setup.url, {}), { get: 401, upgrade: 401, code: 'ticket_missing' })
   assert.equal(setup.upstream.requests.length, 0, 'nothing was dialled')
-  await assertServes(t, setup)
+  await stillServes(t, setup)
 })
 
+// R-HAND-6
 test('Relay answers a header of 20 KB with 431 and goes on serving', async (t) => {
   const setup = await setUp(t)
   const client = await RawClient.open(t, setup.url)
   client.write(handshakeRequest('/v1/realtime', { Authorization: `Bearer ${'x'.repeat(20_000)}` }))
   assert.equal(await client.status(), 431)
-  await assertServes(t, setup)
+  await stillServes(t, setup)
 })
 
+// R-TICKET-7
 test('Relay allows for as much clock skew as it is told to', async (t) => {
   const now = Math.floor(Date.now() / 1000)
   for (const [skew, tolerance, let_in] of [
@@ -172,6 +134,7 @@ test('Relay allows for as much clock skew as it is told to', async (t) => {
   }
 })
 
+// R-TICKET-9
 test('Relay lets a ticket in once, also when it is shown ten times at the same moment', async (t) => {
   const setup = await setUp(t)
   const headers = await setup.authorization()
@@ -183,6 +146,7 @@ test('Relay lets a ticket in once, also when it is shown ten times at the same m
   assert.deepEqual(await statuses(t, setup.url, headers), replayed)
 })
 
+// R-TICKET-12
 test('Relay holds a ticket to its provider, model and origin', async (t) => {
   const setup = await setUp(t)
   const cases: [Parameters<Setup['ticket']>[0], string, string | null, string][] = [
@@ -204,6 +168,7 @@ test('Relay holds a ticket to its provider, model and origin', async (t) => {
   }
 })
 
+// R-ORIGIN-1
 test('Relay compares origins exactly', async (t) => {
   const setup = await setUp(t)
   for (const origin of [
@@ -225,6 +190,7 @@ test('Relay compares origins exactly', async (t) => {
   await connect(t, `${setup.url}/v1/realtime`, { headers: await setup.authorization(), origin: ORIGIN })
 })
 
+// R-TICKET-2, R-TICKET-13
 test('Relay checks tickets against published keys, and answers 503 where it cannot get them', async (t) => {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const jwk = { ...(await exportJWK(publicKey)), kid: 'k', alg: 'RS256' }
@@ -252,6 +218,7 @@ test('Relay checks tickets against published keys, and answers 503 where it cann
   assert.equal(response.status, 404, 'who has only public keys issues nothing')
 })
 
+// R-AUTH-4, R-TICKET-13
 test('Relay asks the application where there is no ticket', async (t) => {
   const authenticate: NonNullable<RelayOptions['authenticate']> = async ({ headers }) => {
     if (headers.cookie === 'session=broken') throw new Error('the database is away')
@@ -270,6 +237,7 @@ test('Relay asks the application where there is no ticket', async (t) => {
   assert.equal((await statuses(t, setup.url, evil)).upgrade, 403)
 })
 
+// R-AUTH-5, R-ORIGIN-3
 test('Relay in open mode lets pages of an allowed origin in, and others only with a ticket', async (t) => {
   const setup = await setUp(t, { open: 'force' })
   assert.match(setup.log(), /THE RELAY IS OPEN/)
@@ -283,9 +251,10 @@ test('Relay in open mode lets pages of an allowed origin in, and others only wit
   await setup.upstream.accept()
   assert.equal((await statuses(t, setup.url, {})).upgrade, 401)
   assert.equal((await statuses(t, setup.url, { Origin: 'https://evil.example' })).upgrade, 403)
-  await assertServes(t, setup)
+  await stillServes(t, setup)
 })
 
+// R-ORIGIN-2, R-TICKET-1, R-AUTH-5
 test('createRelay() refuses what would be unsafe', () => {
   const base = { allowedOrigins: [ORIGIN], production: true }
   const tickets = { secret: randomBytes(32).toString('hex') }
@@ -313,6 +282,7 @@ test('createRelay() refuses what would be unsafe', () => {
   )
 })
 
+// R-HAND-2, R-TICKET-10, R-PATH-4
 test('Relay refuses handshakes that are none, and goes on serving', async (t) => {
   const setup = await setUp(t)
   const right = await setup.authorization()
@@ -344,9 +314,10 @@ test('Relay refuses handshakes that are none, and goes on serving', async (t) =>
   assert.equal(setup.upstream.requests.length, 0)
   await connect(t, `${setup.url}/v1/realtime`, { headers: right }) // nothing of this used the ticket up
   await setup.upstream.accept()
-  await assertServes(t, setup)
+  await stillServes(t, setup)
 })
 
+// R-PATH-6, R-UP-1
 test('Relay ignores the host of an absolute URL', async (t) => {
   const { url, upstream, authorization } = await setUp(t)
   const client = await RawClient.open(t, url)
@@ -356,6 +327,7 @@ test('Relay ignores the host of an absolute URL', async (t) => {
   assert.equal(upstream.requests[0]!.url, '/v1/realtime?model=m')
 })
 
+// R-HAND-6
 test('Relay answers a slow trickle of header bytes with 408 within ten seconds', {
   timeout: 20_000,
 }, async (t) => {
@@ -369,6 +341,7 @@ test('Relay answers a slow trickle of header bytes with 408 within ten seconds',
   assert.ok(performance.now() - startedAt < 12_000)
 })
 
+// R-LIMIT-1, R-LIMIT-2, R-LIMIT-3, R-LIMIT-5, R-TICKET-10, R-HTTP-5
 test('Relay caps sessions in all, per address and per user, and gives places back', async (t) => {
   const cases = [
     [{ maxConnections: 2 }, 503, 'at_capacity'],
@@ -393,6 +366,7 @@ test('Relay caps sessions in all, per address and per user, and gives places bac
   }
 })
 
+// R-LIMIT-4, R-LIMIT-6
 test('Relay limits upgrades per address, and believes X-Forwarded-For only of trusted proxies', async (t) => {
   const flood = async (options: Partial<RelayOptions>, forwarded: (index: number) => string) => {
     const setup = await setUp(t, { rateLimit: 3, ...options })
@@ -420,6 +394,7 @@ test('Relay limits upgrades per address, and believes X-Forwarded-For only of tr
   assert.deepEqual(behind.found, [101, 101, 101, 429, 429])
 })
 
+// R-UP-11
 test('Relay answers 503 for a provider it has no key for', async (t) => {
   const secret = randomBytes(32).toString('base64')
   const setup = await setUp(t, { deepgram: { apiKey: '' }, tickets: { secret } })
@@ -428,6 +403,7 @@ test('Relay answers 503 for a provider it has no key for', async (t) => {
   assert.deepEqual(found, { get: 503, upgrade: 503, code: 'provider_not_configured' })
 })
 
+// R-HTTP-1, R-HTTP-3, R-HTTP-4, R-HTTP-5
 test('Relay answers /health and /ready with security headers, and preflight requests', async (t) => {
   const { url } = await setUp(t)
   for (const path of ['/health', '/ready']) {

@@ -1,54 +1,14 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import type { RelayOptions } from '../src/index.ts'
-import { acceptValue } from '../src/relay/handshake.ts'
 import { closeMessage, fragment } from './support/fragments.ts'
-import { connect, type Peer, RawClient, rawServer, Upstream } from './support/peers.ts'
-import { type Setup, setUp } from './support/relays.ts'
+import { connect, type Peer, RawClient, Upstream } from './support/peers.ts'
+import { setUp } from './support/relays.ts'
+import { assertEnds, faultyUpstream, join, pair, rawPair, switching } from './support/sessions.ts'
 
-async function join(t: TestContext, { url, authorization }: Setup, path = '/v1/realtime'): Promise<Peer> {
-  return connect(t, url + path, { headers: await authorization() })
-}
-
-/** A client and its provider, connected through the relay. */
-async function pair(t: TestContext, setup: Setup, path = '/v1/realtime') {
-  const client = await join(t, setup, path)
-  return { client, provider: await setup.upstream.accept() }
-}
-
-async function rawPair(t: TestContext, setup: Setup, path = '/v1/listen') {
-  const client = await RawClient.open(t, setup.url)
-  await client.handshake(path, await setup.authorization())
-  return { client, provider: await setup.upstream.accept() }
-}
-
-/** What a client is told in OpenAI's and Deepgram's shape before a close of the relay's own. */
-async function assertEnds(client: Peer, code: string, closeCode: number) {
-  const { error } = await client.nextOfType('error')
-  assert.equal(error.code, code)
-  assert.deepEqual(await client.closed, { code: closeCode, reason: code })
-}
-
-/** A provider that reads a handshake and then does what a test wants. */
-function faultyUpstream(t: TestContext, act: (socket: Socket, key: string) => void): Promise<string> {
-  return rawServer(t, (socket) => {
-    let request = ''
-    const read = (chunk: Buffer) => {
-      request += chunk.toString('latin1')
-      if (!request.includes('\r\n\r\n')) return
-      socket.off('data', read)
-      act(socket, /sec-websocket-key: (\S+)/i.exec(request)![1]!)
-    }
-    socket.on('data', read)
-  })
-}
-
-const switching = (key: string, more = '') =>
-  'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
-  `Sec-WebSocket-Accept: ${acceptValue(key)}\r\n${more}\r\n`
-
+// R-UP-7, R-UP-8, R-UP-9, R-CLOSE-3, R-CLOSE-4, R-CLOSE-5, R-CLOSE-6
 test('Relay says in the provider’s shape why the provider could not be reached, and not in its words', async (t) => {
   const refuse = (status: string) => (socket: Socket) =>
     void socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 13\r\ndg-error: hush\r\n\r\nsecret detail`)
@@ -97,12 +57,14 @@ test('Relay says in the provider’s shape why the provider could not be reached
   }
 })
 
+// R-UP-6
 test('Relay gives up dialling after its time', async (t) => {
   const upstreamUrl = await faultyUpstream(t, () => {})
   const setup = await setUp(t, { upstreamUrl, connectTimeoutMs: 100 })
   await assertEnds(await join(t, setup), 'upstream_timeout', 1011)
 })
 
+// R-UP-7
 test('Relay cannot reach a provider that is not there', async (t) => {
   const gone = await Upstream.start(t)
   await gone.close()
@@ -110,6 +72,7 @@ test('Relay cannot reach a provider that is not there', async (t) => {
   await assertEnds(await join(t, setup), 'upstream_unavailable', 1011)
 })
 
+// R-UP-10
 test('Relay stops dialling when the client leaves, however it leaves', async (t) => {
   const ways: Record<string, (client: RawClient) => void> = {
     reset: (client) => void client.socket.resetAndDestroy(),
@@ -136,6 +99,7 @@ test('Relay stops dialling when the client leaves, however it leaves', async (t)
   }
 })
 
+// R-MSG-2
 test('Relay bounds what a client may send before the provider answers', async (t) => {
   const setup = await setUp(t, { upstreamUrl: await faultyUpstream(t, () => {}) })
   const client = await join(t, setup)
@@ -148,6 +112,7 @@ test('Relay bounds what a client may send before the provider answers', async (t
   assert.equal(quiet.socket.readyState, quiet.socket.OPEN)
 })
 
+// R-LIFE-2, R-LIFE-6
 test('Relay tells the client when the provider’s connection breaks', async (t) => {
   const setup = await setUp(t)
   const lost = await pair(t, setup)
@@ -158,6 +123,7 @@ test('Relay tells the client when the provider’s connection breaks', async (t)
   assert.equal((await another.provider.next()).data, 'still here')
 })
 
+// R-CLOSE-3
 test('Relay says why also when the provider breaks in the middle of a message', async (t) => {
   const parts: [string, Buffer, string[]][] = [
     ['a small message', fragment(1, 'x'.repeat(1000), { masked: false }).subarray(0, 500), ['error']],
@@ -186,6 +152,7 @@ test('Relay says why also when the provider breaks in the middle of a message', 
   assert.equal((await client.closed).code, 1006, 'half of a big message is out: nothing true can follow it')
 })
 
+// R-MSG-7
 test('Relay refuses malformed messages of the provider', async (t) => {
   const refuse = async (bytes: Buffer) => {
     const closed = Promise.withResolvers<void>()
@@ -208,6 +175,7 @@ test('Relay refuses malformed messages of the provider', async (t) => {
   await Promise.all(malformed.map(refuse))
 })
 
+// R-MSG-4, R-MSG-5, R-MSG-6, R-LIFE-6
 test('Relay refuses malformed messages of the client, says why, and goes on serving', async (t) => {
   const setup = await setUp(t, { maxFragments: 100 })
   const good = await pair(t, setup)
@@ -263,6 +231,7 @@ test('Relay refuses malformed messages of the client, says why, and goes on serv
   assert.equal((await good.provider.next()).data, 'still here')
 })
 
+// R-MSG-8
 test('Relay leaves the judgement on UTF-8 in messages to the endpoints', async (t) => {
   const setup = await setUp(t)
   const { client, provider } = await rawPair(t, setup)
@@ -272,6 +241,7 @@ test('Relay leaves the judgement on UTF-8 in messages to the endpoints', async (
   assert.equal((await provider.closed).code, 1006)
 })
 
+// R-MSG-3
 test('Relay stands a flood of pings and of empty messages', async (t) => {
   const setup = await setUp(t)
   const { client, provider } = await rawPair(t, setup)
@@ -306,6 +276,7 @@ async function fill(socket: Socket, bytes: Buffer, most: number): Promise<number
   return sent
 }
 
+// R-FLOW-1, R-FLOW-2
 test('Relay pauses a client whose provider does not read, holds little, and loses nothing', async (t) => {
   const setup = await setUp(t)
   const { client, provider } = await rawPair(t, setup)
@@ -325,6 +296,7 @@ test('Relay pauses a client whose provider does not read, holds little, and lose
   await all
 })
 
+// R-FLOW-3
 test('Relay ends a session whose client does not read, with 1013 for whoever can hear it', async (t) => {
   const setup = await setUp(t, { stallMs: 1000 })
   const { client, provider } = await rawPair(t, setup)
@@ -339,6 +311,7 @@ test('Relay ends a session whose client does not read, with 1013 for whoever can
   assert.equal(setup.relay.sessions, 0)
 })
 
+// R-FLOW-3
 test('Relay tells a client whose provider does not read to try later', async (t) => {
   const setup = await setUp(t, { stallMs: 500 })
   const { client, provider } = await pair(t, setup)
@@ -361,6 +334,7 @@ test('Relay notices a client that goes while it is not read', async (t) => {
   assert.equal(setup.relay.sessions, 0)
 })
 
+// R-LIFE-1
 test('Relay ends both legs within 1.5 s, whoever goes and however', async (t) => {
   const setup = await setUp(t)
   const ways: Record<string, (client: RawClient, provider: Peer) => void> = {
@@ -383,6 +357,7 @@ test('Relay ends both legs within 1.5 s, whoever goes and however', async (t) =>
   assert.equal(setup.relay.sessions, 0)
 })
 
+// R-LIFE-3
 test('Relay finds half-open connections by ping, on both legs', async (t) => {
   const options: Partial<RelayOptions> = { heartbeatMs: 200 }
   const setup = await setUp(t, options)
@@ -398,6 +373,7 @@ test('Relay finds half-open connections by ping, on both legs', async (t) => {
   await assertEnds(await join(t, deaf), 'upstream_lost', 1011)
 })
 
+// R-LIFE-3
 test('Relay keeps a quiet session whose sides answer pings', async (t) => {
   const setup = await setUp(t, { heartbeatMs: 100 })
   const { client, provider } = await pair(t, setup)
@@ -406,6 +382,7 @@ test('Relay keeps a quiet session whose sides answer pings', async (t) => {
   assert.equal((await provider.next()).data, 'still here')
 })
 
+// R-LIFE-4
 test('Relay ends a session in which nobody says anything, whatever is sent meanwhile', async (t) => {
   const silences: [string, (client: Peer) => void][] = [
     ['/v1/realtime', (client) => client.send('{"type":"input_audio_buffer.append","audio":"AAAA"}')],
@@ -424,6 +401,7 @@ test('Relay ends a session in which nobody says anything, whatever is sent meanw
   }
 })
 
+// R-LIFE-4
 test('Relay keeps a session in which either side says something', async (t) => {
   const setup = await setUp(t, { inactivityMs: 400 })
   const { client, provider } = await pair(t, setup)
@@ -446,6 +424,7 @@ test('Relay keeps a session in which either side says something', async (t) => {
   assert.equal((await client.closed).reason, 'inactivity_timeout')
 })
 
+// R-LIFE-5, R-CLOSE-7
 test('Relay warns before a session reaches its greatest length, and a ticket may shorten it', async (t) => {
   const setup = await setUp(t, { maxSessionSeconds: 3600 })
   const headers = await setup.authorization({ maxSeconds: 1 })
@@ -462,6 +441,7 @@ test('Relay warns before a session reaches its greatest length, and a ticket may
   assert.equal((await agent.nextOfType('Error')).code, 'session_limit')
 })
 
+// R-CLOSE-7
 test('Relay keeps a warning back until the provider’s message is whole', async (t) => {
   let go = () => {}
   const upstreamUrl = await faultyUpstream(t, (socket, key) => {
@@ -488,6 +468,7 @@ test('Relay keeps a warning back until the provider’s message is whole', async
   await closing
 })
 
+// R-DRAIN-1, R-DRAIN-2, R-CLOSE-6
 test('Relay.close() lets nobody in, warns, waits, then closes with 1012', async (t) => {
   const setup = await setUp(t)
   const { client, provider } = await pair(t, setup)
@@ -509,6 +490,7 @@ test('Relay.close() lets nobody in, warns, waits, then closes with 1012', async 
   assert.equal(setup.relay.sessions, 0)
 })
 
+// R-DRAIN-1, R-HTTP-4, R-HTTP-5
 test('Relay mounted into a server answers 503 while it drains', async (t) => {
   const setup = await setUp(t)
   const { createServer } = await import('node:http')

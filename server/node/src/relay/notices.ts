@@ -51,9 +51,13 @@ function errorType(code: RelayCode): string {
     case 'policy_violation':
     case 'too_fast':
     case 'message_too_big':
+    case 'message_forbidden':
+    case 'policy_violation':
+    case 'too_fast':
     case 'inactivity_timeout':
     case 'session_limit':
       return 'invalid_request_error'
+    case 'budget_spent':
     case 'upstream_rate_limited':
       return 'rate_limit_error'
     default:
