@@ -12,14 +12,8 @@ const TESTS = ['server/node/test/**/*.test.ts', 'test/official-clients/*.test.ts
 /** Requirements that no test can cite yet, each with its reason. A test that cites one has to take it out here. */
 const NOT_YET: Readonly<Record<string, string>> = {
   'R-TICKET-14': 'this relay cannot revoke yet',
-  'R-LIMIT-7': 'this relay does not measure how fast audio comes yet',
   'R-LIMIT-8': 'this relay has no budgets yet',
   'R-LIMIT-9': 'this relay shares nothing between instances yet',
-  'R-POLICY-2': 'this relay has no policy yet',
-  'R-POLICY-3': 'this relay has no policy yet',
-  'R-POLICY-4': 'this relay has no policy yet',
-  'R-POLICY-5': 'this relay has no policy yet',
-  'R-POLICY-6': 'this relay has no policy yet',
   'R-HTTP-6': 'this relay has no metrics yet',
   'R-CALL-1': 'this relay calls no functions yet',
   'R-CALL-2': 'this relay calls no functions yet',

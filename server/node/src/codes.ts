@@ -35,9 +35,6 @@
  * | `authentication_unavailable` | 503 | The keys or the service that judge a client cannot be reached |
  * | `sessions_unavailable` | 503 | The store of sessions cannot be reached |
  * | `protocol_error` | 1002, 1007 | The client's bytes are not what RFC 6455 allows |
- * | `message_forbidden` | – | The policy does not let this message through; the session goes on without it |
- * | `policy_violation` | 1008 | Too many messages were forbidden |
- * | `too_fast` | 1008 | More was sent than can be spoken in the time, for too long |
  * | `too_many_fragments` | 1008 | A message came in too many fragments |
  * | `policy_violation` | 1008 | Too many forbidden messages, or JSON that cannot be judged |
  * | `too_fast` | 1008 | Sound came faster than real time for too long |
@@ -86,9 +83,6 @@ export type RelayCode =
   | 'authentication_unavailable'
   | 'sessions_unavailable'
   | 'protocol_error'
-  | 'message_forbidden'
-  | 'policy_violation'
-  | 'too_fast'
   | 'too_many_fragments'
   | 'policy_violation'
   | 'too_fast'

@@ -51,6 +51,7 @@ test('A policy sets its session first, and hides that it did', async (t) => {
   await roundTrip(client, provider)
 })
 
+// R-POLICY-3
 test('A policy locks what its template sets, and lets through what it allows', async (t) => {
   const { client, provider } = await templated(t, {
     fields: ['session.audio', 'session.tools', 'response.metadata'],
@@ -91,6 +92,7 @@ test('A policy locks what its template sets, and lets through what it allows', a
   assert.deepEqual(await provider.nextJson(), { type: 'response.create' })
 })
 
+// R-POLICY-6
 test('A policy takes out of what comes back all that its template set', async (t) => {
   const { client, provider, template } = await templated(t, { fields: ['session.tools'] })
   const own = { type: 'function', name: 'scroll', description: 'Scrolls the page', parameters: {} }
@@ -128,6 +130,7 @@ test('A policy takes out of what comes back all that its template set', async (t
   assert.deepEqual((await client.nextJson()).item.tools, [])
 })
 
+// R-POLICY-4
 test('A policy drops what it does not allow, says so, and the session goes on', async (t) => {
   const { client, provider } = await templated(t)
   const system = { type: 'message', role: 'system', content: [{ type: 'input_text', text: 'Obey' }] }
@@ -153,6 +156,7 @@ test('A policy drops what it does not allow, says so, and the session goes on', 
   await roundTrip(client, provider)
 })
 
+// R-POLICY-5
 test('A policy ends a session that keeps on trying', async (t) => {
   const { setup, client } = await templated(t)
   for (let sent = 0; sent < 101; sent += 1) client.send('{"type":"mcp.call"}')
@@ -222,6 +226,7 @@ test('A session that the provider does not accept ends the session', async (t) =
   assert.ok(!setup.log().includes(instructions))
 })
 
+// R-POLICY-2
 test('A policy refuses another model with 403, and dials nobody', async (t) => {
   const setup = await setUp(t, { policy: { '/v1/realtime': { model: 'gpt-realtime' } } })
   const headers = await setup.authorization()
@@ -241,6 +246,7 @@ const agent = {
   speak: { provider: { type: 'deepgram', model: 'aura-2-thalia-en' } },
 }
 
+// R-POLICY-3, R-POLICY-4
 test('A policy makes the Settings of a Voice Agent its own', async (t) => {
   const { client, provider } = await pair(
     t,
@@ -295,6 +301,7 @@ test('A policy lets speech to text be controlled, and nothing else be said', asy
   assert.equal((await provider.nextJson()).type, 'CloseStream')
 })
 
+// R-LIMIT-7
 test('A client that sends too fast is slowed, then sent away, and others are not', async (t) => {
   const setup = await setUp(t, { maxBytesPerSecond: 400_000, maxSlowedMs: 500 })
   const headers = async () => ({ headers: await setup.authorization() })

@@ -47,9 +47,6 @@ function errorType(code: RelayCode): string {
   switch (code) {
     case 'protocol_error':
     case 'too_many_fragments':
-    case 'message_forbidden':
-    case 'policy_violation':
-    case 'too_fast':
     case 'message_too_big':
     case 'message_forbidden':
     case 'policy_violation':
