@@ -14,11 +14,20 @@ const CODES: Readonly<Record<string, VoiceErrorCode>> = {
   upstream_unauthorized: 'unauthorized',
   upstream_refused: 'provider-error',
   upstream_protocol_error: 'provider-error',
+  budget_spent: 'quota-exceeded',
+  revoked: 'forbidden',
   inactivity_timeout: 'session-expired',
   session_limit: 'session-expired',
   message_too_big: 'protocol-error',
   protocol_error: 'protocol-error',
   too_many_fragments: 'protocol-error',
+}
+
+/** What to do, where the relay knows it better than the error's code does. */
+const HINTS: Readonly<Record<string, string>> = {
+  upstream_unauthorized: "Check the provider's key at the relay",
+  budget_spent: "The user's budget at the relay begins anew at midnight UTC",
+  revoked: "Sign in again: the relay's operator withdrew what the user was given",
 }
 
 /**
@@ -29,10 +38,11 @@ const CODES: Readonly<Record<string, VoiceErrorCode>> = {
 export function relayError(code: string, message: string): Extract<ProviderEvent, { type: 'error' }> | null {
   const known = CODES[code]
   if (!known) return null
+  const hint = HINTS[code]
   const error = new VoiceError(known, message, {
     phase: 'session',
     retryable: known === LOST || known === 'rate-limited',
-    ...(known === 'unauthorized' && { hint: "Check the provider's key at the relay" }),
+    ...(hint !== undefined && { hint }),
   })
   return { type: 'error', fatal: true, error }
 }

@@ -21,6 +21,8 @@ describe('relayError()', () => {
     ['draining', 'connection-lost', true],
     ['upstream_rate_limited', 'rate-limited', true],
     ['upstream_unauthorized', 'unauthorized', false],
+    ['budget_spent', 'quota-exceeded', false],
+    ['revoked', 'forbidden', false],
     ['session_limit', 'session-expired', false],
     ['inactivity_timeout', 'session-expired', false],
     ['message_too_big', 'protocol-error', false],

@@ -9,6 +9,7 @@
  * | `ticket_invalid` | 401 | The ticket is malformed, forged, or meant for somebody else |
  * | `ticket_expired` | 401 | The ticket was good once |
  * | `ticket_used` | 401 | The ticket has opened a session already |
+ * | `revoked` | 401, 4403 | The ticket, or all that the user was given, was called back |
  * | `session_unknown` | 401 | No session has this id, or it cannot be refreshed any more |
  * | `unauthenticated` | 401 | The application does not know the user |
  * | `origin_forbidden` | 403 | The page's origin is not among the allowed ones, or not the ticket's |
@@ -24,6 +25,7 @@
  * | `upgrade_required` | 426 | Nothing stands in the way: ask again as a WebSocket |
  * | `rate_limited` | 429 | Too many requests in the window |
  * | `blocked` | 429 | Limits were met so often that nothing is answered for a while |
+ * | `budget_spent` | 429, 4429 | The user has used up the day's budget; the next begins at midnight UTC |
  * | `too_many_connections` | 429 | This address or this user holds as many sessions as it may |
  * | `at_capacity` | 503 | The relay holds as many sessions as it may |
  * | `draining` | 503, 1012 | The relay is being restarted: come back |
@@ -50,6 +52,7 @@ export type RelayCode =
   | 'ticket_invalid'
   | 'ticket_expired'
   | 'ticket_used'
+  | 'revoked'
   | 'session_unknown'
   | 'unauthenticated'
   | 'origin_forbidden'
@@ -65,6 +68,7 @@ export type RelayCode =
   | 'upgrade_required'
   | 'rate_limited'
   | 'blocked'
+  | 'budget_spent'
   | 'too_many_connections'
   | 'at_capacity'
   | 'draining'

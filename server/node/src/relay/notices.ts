@@ -37,8 +37,10 @@ function errorType(code: RelayCode): string {
     case 'message_too_big':
     case 'inactivity_timeout':
     case 'session_limit':
+    case 'revoked':
       return 'invalid_request_error'
     case 'upstream_rate_limited':
+    case 'budget_spent':
       return 'rate_limit_error'
     default:
       return 'server_error'

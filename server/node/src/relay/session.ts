@@ -48,6 +48,8 @@ export interface SessionOptions {
   /** 0: no limit. */
   readonly maxSessionMs: number
   readonly wheel: TimerWheel
+  /** Called with what the provider says that a response cost. */
+  readonly onUsage?: (usage: { readonly tokens: number }) => void
   /** How the provider took the handshake; null: well. Not called where the client left before it did. */
   readonly onDial?: (code: RelayCode | null) => void
   /** Called once, when both connections are gone. */
