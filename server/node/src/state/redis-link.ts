@@ -168,7 +168,7 @@ export class RedisLink {
       if (client.status === 'ready')
         await answerWithin(MOST_PROBE_MS, client.set(this.key('probe'), '1', 'PX', 1000))
       else if (client.status === 'connect') await answerWithin(MOST_PROBE_MS, ready(client))
-      if (client.status === 'ready') this.#find()
+      if (client.status === 'ready') this.#find(client)
     } catch (error) {
       this.#lose(error)
       // While it connects or waits to, it would never connect again.
@@ -178,8 +178,10 @@ export class RedisLink {
     }
   }
 
-  #find(): void {
+  #find(client: Redis): void {
     if (this.#state === 'closed') return
+    // Each command is then one round trip, and they are run in the order in which they are sent.
+    for (const text of Object.values(SCRIPTS)) client.script('LOAD', text).catch(() => {}) // `script` makes up for it
     if (this.#state === 'away') this.#log.info({}, 'redis is back')
     this.#state = 'here'
     for (const callback of this.#onBack) callback()
