@@ -11,9 +11,6 @@ const TESTS = ['server/node/test/**/*.test.ts', 'test/official-clients/*.test.ts
 
 /** Requirements that no test can cite yet, each with its reason. A test that cites one has to take it out here. */
 const NOT_YET: Readonly<Record<string, string>> = {
-  'R-TICKET-14': 'this relay cannot revoke yet',
-  'R-LIMIT-8': 'this relay has no budgets yet',
-  'R-LIMIT-9': 'this relay shares nothing between instances yet',
   'R-HTTP-6': 'this relay has no metrics yet',
   'R-CALL-1': 'this relay calls no functions yet',
   'R-CALL-2': 'this relay calls no functions yet',
@@ -21,7 +18,7 @@ const NOT_YET: Readonly<Record<string, string>> = {
 }
 
 /** Variables of the protocol that the configuration does not read yet. */
-const NOT_READ_YET = ['METRICS_TOKEN', 'REDIS_URL']
+const NOT_READ_YET = ['METRICS_TOKEN']
 
 /** The captures of every match, in the order of the text. */
 function matches(text: string, pattern: RegExp): string[][] {

@@ -59,6 +59,13 @@ const CODES: Readonly<Record<string, VoiceErrorCode>> = {
 /** After it the session goes on: only one message was dropped. */
 const HARMLESS = 'message_forbidden'
 
+/** What to do, where the relay knows it better than the error's code does. */
+const HINTS: Readonly<Record<string, string>> = {
+  upstream_unauthorized: "Check the provider's key at the relay",
+  budget_spent: "The user's budget at the relay begins anew at midnight UTC",
+  revoked: "Sign in again: the relay's operator withdrew what the user was given",
+}
+
 /**
  * @param code Of an error message.
  * @returns What it means where it is a relay's; null where it is the provider's own. A lost line is worth a
@@ -67,10 +74,11 @@ const HARMLESS = 'message_forbidden'
 export function relayError(code: string, message: string): Extract<ProviderEvent, { type: 'error' }> | null {
   const known = Object.hasOwn(CODES, code) ? CODES[code] : undefined
   if (!known) return null
+  const hint = HINTS[code]
   const error = new VoiceError(known, message, {
     phase: 'session',
     retryable: known === LOST || known === 'rate-limited',
-    ...(code === 'upstream_unauthorized' && { hint: "Check the provider's key at the relay" }),
+    ...(hint !== undefined && { hint }),
   })
   return { type: 'error', fatal: code !== HARMLESS, error }
 }

@@ -4,6 +4,7 @@ import { Refusal } from './codes.ts'
 import type { OriginPolicy } from './origins.ts'
 import { offeredProtocols, protocolCredential } from './relay/handshake.ts'
 import type { ProviderName, Route } from './relay/routes.ts'
+import type { Holder, Revocations } from './state/shared-state.ts'
 import type { Ticket, TicketClaims, TicketVerifier, UsedTickets } from './tokens.ts'
 
 /** A user as the application knows them, and what the application allows them. */
@@ -21,6 +22,7 @@ export interface AuthOptions {
   /** null: no tickets. */
   readonly verifier: TicketVerifier | null
   readonly used: UsedTickets
+  readonly revocations: Revocations
   /** null: nobody but holders of tickets. */
   readonly authenticate: Authenticate | null
   /** Whether pages of an allowed origin need nothing. */
@@ -72,6 +74,7 @@ export async function identify(
   if (credential !== null && options.verifier !== null) {
     const ticket = await options.verifier.verify(credential)
     checkScope(ticket, route, origin)
+    await checkRevoked(holderOf(ticket, ticket), options.revocations)
     if (await options.used.has(ticket.id)) throw used()
     return { user: ticket, ticket }
   }
@@ -88,6 +91,16 @@ export async function identify(
  */
 export async function useTicket(ticket: Ticket, store: UsedTickets): Promise<void> {
   if (!(await store.use(ticket.id, ticket.expiresAt))) throw used()
+}
+
+/** What of a user's could be revoked. What the application itself says was issued now. */
+export function holderOf({ user }: RelayUser, ticket: Ticket | null): Holder {
+  return { user, ticket: ticket?.id ?? null, issuedAt: ticket?.issuedAt ?? Date.now() }
+}
+
+/** @throws {Refusal} 401 where the ticket, or what the user was given before, was revoked. */
+export async function checkRevoked(holder: Holder, revocations: Revocations): Promise<void> {
+  if (await revocations.has(holder)) throw new Refusal(401, 'revoked', 'The right to talk was withdrawn')
 }
 
 /** @throws {Refusal} 403 where pages of this origin may not use the relay. */

@@ -19,7 +19,7 @@ export class ConfigurationError extends Error {
 }
 
 /** Never shown, not even when they are wrong. */
-const SECRETS = new Set(['OPENAI_API_KEY', 'DEEPGRAM_API_KEY', 'TICKET_SECRET'])
+const SECRETS = new Set(['OPENAI_API_KEY', 'DEEPGRAM_API_KEY', 'TICKET_SECRET', 'ADMIN_TOKEN'])
 const DAY_MS = 86_400_000
 
 const whole = (least: number, most: number, normal: number) =>
@@ -86,6 +86,22 @@ const schema = z.object({
   TRUST_PROXY: whole(0, 10, 0),
   VOICE_AGENT_RATE_LIMIT: whole(0, 1_000_000, 60),
   VOICE_AGENT_TOKEN_DURATION: whole(1000, 3_600_000, 60_000),
+  REDIS_URL: z
+    .string()
+    .refine((url) => URL.canParse(url) && /^rediss?:$/.test(new URL(url).protocol), {
+      message: 'a URL such as redis://host:6379 or rediss://user:password@host:6379/0',
+    })
+    .optional(),
+  REDIS_PREFIX: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,64}$/, { message: 'up to 64 printable characters without spaces' })
+    .default('voicewire:'),
+  BUDGET_TOKENS_PER_DAY: whole(0, 1e12, 0),
+  BUDGET_MINUTES_PER_DAY: whole(0, 1e9, 0),
+  ADMIN_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]{16,}$/, { message: 'at least 16 printable characters without spaces' })
+    .optional(),
   LOG_LEVEL: choice('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
 })
 
@@ -144,6 +160,7 @@ function relayOptions(config: Environment): RelayOptions {
       }),
     }),
     ...(tickets !== null && { tickets }),
+    ...stateOptions(config),
     ...(prefix !== undefined && { prefix }),
     allowedOrigins: config.ALLOWED_ORIGINS,
     production: config.NODE_ENV === 'production',
@@ -158,6 +175,17 @@ function relayOptions(config: Environment): RelayOptions {
     inactivityMs: config.INACTIVITY_TIMEOUT,
     maxSessionSeconds: config.MAX_SESSION_SECONDS,
     maxBytesPerSecond: config.MAX_BYTES_PER_SECOND,
+  }
+}
+
+/** What instances share, and what is counted there. */
+function stateOptions(config: Environment): Pick<RelayOptions, 'redis' | 'budgets' | 'adminToken'> {
+  const { REDIS_URL: url, REDIS_PREFIX: prefix, ADMIN_TOKEN: adminToken } = config
+  const { BUDGET_TOKENS_PER_DAY: tokensPerDay, BUDGET_MINUTES_PER_DAY: minutesPerDay } = config
+  return {
+    ...(url !== undefined && { redis: { url, prefix } }),
+    ...(tokensPerDay + minutesPerDay > 0 && { budgets: { tokensPerDay, minutesPerDay } }),
+    ...(adminToken !== undefined && { adminToken }),
   }
 }
 

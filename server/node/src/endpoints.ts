@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { AdminEndpoints } from './admin.ts'
 import type { Admissions } from './admission.ts'
 import { Refusal } from './codes.ts'
 import { type Answer, preflightAnswer } from './http.ts'
@@ -11,6 +12,8 @@ export interface EndpointOptions {
   readonly admissions: Admissions
   /** null where this relay issues no tokens. */
   readonly tokens: TokenService | null
+  /** null where operators have no way in. */
+  readonly admin: AdminEndpoints | null
 }
 
 /** What a path answers, and to which method. */
@@ -52,7 +55,7 @@ export async function answerEndpoint(endpoint: Endpoint, request: IncomingMessag
 
 function endpointAt(
   request: IncomingMessage,
-  { prefix, admissions, tokens }: EndpointOptions,
+  { prefix, admissions, tokens, admin }: EndpointOptions,
 ): Endpoint | null {
   const target = parseTarget(request.url ?? '')
   if (target === null || !target.path.startsWith(prefix)) return null
@@ -64,14 +67,14 @@ function endpointAt(
     case '/health':
       return { method: 'GET', answer: async () => ok({ status: 'ok' }) }
     case '/ready':
-      return { method: 'GET', answer: async () => readiness(admissions) }
+      return { method: 'GET', answer: () => readiness(admissions) }
     default:
-      return tokens?.endpointAt(path) ?? null
+      return tokens?.endpointAt(path) ?? admin?.endpointAt(path) ?? null
   }
 }
 
-function readiness(admissions: Admissions): Answer {
-  admissions.checkCapacity()
+async function readiness(admissions: Admissions): Promise<Answer> {
+  await admissions.checkCapacity()
   return ok({ status: 'ready' })
 }
 

@@ -1,4 +1,5 @@
 export type { Authenticate, RelayUser } from './auth.ts'
+export type { BudgetOptions } from './budget-meter.ts'
 export { Refusal, type RefusalOptions, type RelayCode } from './codes.ts'
 export { type Configuration, ConfigurationError, readConfiguration } from './config.ts'
 export type { DeepgramOptions, OpenAIOptions, RelayLogger, RelayOptions } from './options.ts'
@@ -7,6 +8,24 @@ export { DEFAULT_FIELDS, DEFAULT_MESSAGES, type Policies, type Policy } from './
 export type { ServerTool, ToolContext } from './policy/tools.ts'
 export type { ProviderName, ProviderPath } from './relay/routes.ts'
 export { createRelay, type ListenOptions, Relay } from './relay.ts'
+export { MemoryState } from './state/memory-state.ts'
+export type { RedisOptions } from './state/redis-link.ts'
+export { RedisState } from './state/redis-state.ts'
+export type {
+  BlockList,
+  BlockOptions,
+  Budgets,
+  Cap,
+  Expense,
+  Holder,
+  Lease,
+  Leases,
+  Revocations,
+  Revoked,
+  SharedState,
+  Spending,
+  Windows,
+} from './state/shared-state.ts'
 export type { Audit, AuditRecord } from './token-service/audit.ts'
 export type { DirectOptions } from './token-service/direct-tokens.ts'
 export type { HealthReport } from './token-service/health.ts'

@@ -97,28 +97,17 @@ export interface Claimant {
 
 /** Counts sessions, in all and for each address and user. */
 export class ConnectionLimits {
-  readonly #caps: ConnectionCaps
   readonly #held = new Map<string, number>()
   #total = 0
-
-  constructor(caps: ConnectionCaps) {
-    this.#caps = caps
-  }
 
   /** How many sessions are held. */
   get total(): number {
     return this.#total
   }
 
-  /** Whether the cap on all sessions is reached. */
-  get full(): boolean {
-    return this.#caps.total > 0 && this.#total >= this.#caps.total
-  }
-
   /** Which cap one more session would break; null where none. */
-  check({ ip, user }: Claimant): 'total' | 'ip' | 'user' | null {
-    const { perIp, perUser } = this.#caps
-    if (this.full) return 'total'
+  check({ ip, user }: Claimant, { total, perIp, perUser }: ConnectionCaps): 'total' | 'ip' | 'user' | null {
+    if (total > 0 && this.#total >= total) return 'total'
     if (perIp > 0 && this.#count(`ip ${ip}`) >= perIp) return 'ip'
     if (user !== null && perUser > 0 && this.#count(`user ${user}`) >= perUser) return 'user'
     return null

@@ -1,13 +1,15 @@
 import { env } from 'node:process'
 import type { Logger } from 'pino'
 import type { Authenticate } from './auth.ts'
+import type { BudgetOptions } from './budget-meter.ts'
 import type { Policies } from './policy/policy.ts'
 import type { ServerTool } from './policy/tools.ts'
+import type { StateOptions } from './state/open-state.ts'
 import type { TokenOptions } from './token-service/options.ts'
 import type { TicketOptions, UsedTickets } from './tokens.ts'
 
 /** What a relay is made of. Times end in their unit; 0 switches a limit off where it says so. */
-export interface RelayOptions {
+export interface RelayOptions extends StateOptions {
   /** Without it, `/v1/realtime` answers 503. */
   readonly openai?: OpenAIOptions
   /** Without it, Deepgram's paths answer 503. */
@@ -33,7 +35,11 @@ export interface RelayOptions {
   readonly tokenDurationMs?: number
   /** What else the token service can do. It is there where `tickets.secret` or `tokens.direct` is given. */
   readonly tokens?: TokenOptions
-  /** Which tickets were used; default in memory, for one process. */
+  /** What one user may use in a UTC day; default: no limit. */
+  readonly budgets?: BudgetOptions
+  /** Lets an operator revoke at `/admin/revoke`; at least 16 characters. Without it there is no such path. */
+  readonly adminToken?: string
+  /** Which tickets were used; default in `state`. */
   readonly usedTickets?: UsedTickets
   /** What clients may say and configure, per path; default: whatever they like, and nobody reads it. */
   readonly policy?: Policies

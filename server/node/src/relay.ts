@@ -3,8 +3,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { pino } from 'pino'
+import { AdminEndpoints } from './admin.ts'
 import { type Admission, Admissions } from './admission.ts'
-import { type AuthOptions, hashUser, type Identity, originOf } from './auth.ts'
+import { type AuthOptions, hashUser, holderOf, type Identity, originOf } from './auth.ts'
+import { BudgetMeter } from './budget-meter.ts'
 import { Refusal } from './codes.ts'
 import { type EndpointOptions, findEndpoint } from './endpoints.ts'
 import {
@@ -15,6 +17,7 @@ import {
   writeAnswer,
   writeRefusedUpgrade,
 } from './http.ts'
+import { addressOf } from './limits.ts'
 import { type RelayLogger, type RelayOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { type OriginPolicy, originPolicy } from './origins.ts'
 import { RelayPolicies } from './policy/policies.ts'
@@ -23,9 +26,13 @@ import { findRoute, parseTarget, type Route } from './relay/routes.ts'
 import { Session } from './relay/session.ts'
 import type { SessionSummary } from './relay/session-options.ts'
 import { TimerWheel } from './relay/timer-wheel.ts'
+import { type OpenedState, openState } from './state/open-state.ts'
+import type { Holder, Revoked } from './state/shared-state.ts'
+import { type Audit, auditTo } from './token-service/audit.ts'
 import { ProviderHealth } from './token-service/provider-health.ts'
+import type { LimitKey } from './token-service/request-limits.ts'
 import { TokenService } from './token-service/token-service.ts'
-import { MemoryUsedTickets, TicketVerifier } from './tokens.ts'
+import { TicketVerifier } from './tokens.ts'
 import { Upstreams } from './upstreams.ts'
 
 /** Limits on the handshake itself, against clients that send it a byte at a time. */
@@ -45,7 +52,7 @@ export interface ListenOptions {
 }
 
 /**
- * Makes a relay. Nothing listens and nothing is dialled until it is mounted or told to listen.
+ * Makes a relay. Nothing listens and no provider is dialled until it is mounted or told to listen.
  *
  * @throws {TypeError} Where the options are wrong or unsafe.
  * @throws {RangeError} Where a number of the token service is out of range.
@@ -67,7 +74,11 @@ export class Relay {
   readonly #endpoints: EndpointOptions
   readonly #providers = new ProviderHealth()
   readonly #wheel = new TimerWheel()
-  readonly #sessions = new Set<Session>()
+  /** With what could be revoked of each; null: nothing. */
+  readonly #sessions = new Map<Session, Holder | null>()
+  readonly #shared: OpenedState
+  readonly #budgets: BudgetMeter
+  readonly #forgetRevocations: () => void
   readonly #log: RelayLogger
   #server: Server | null = null
   #whenEmpty: (() => void)[] = []
@@ -79,8 +90,19 @@ export class Relay {
     this.#origins = originPolicy(allowedOrigins)
     this.#upstreams = new Upstreams(options)
     this.#policies = new RelayPolicies(options.policy, options.tools)
-    this.#admissions = new Admissions(this.#options, this.#authOptions(), this.#upstreams, this.#policies)
-    this.#endpoints = { prefix, admissions: this.#admissions, tokens: this.#tokenService() }
+    this.#shared = openState(options, this.#log)
+    const { state } = this.#shared
+    this.#budgets = new BudgetMeter(options.budgets ?? {}, state.budgets, this.#wheel)
+    this.#forgetRevocations = state.revocations.subscribe(() => this.#endRevoked())
+    this.#admissions = new Admissions(this.#options, {
+      auth: this.#authOptions(),
+      upstreams: this.#upstreams,
+      policies: this.#policies,
+      state,
+      onBlock: (request, key) => this.#auditBlock(request, key),
+    })
+    const endpoints = { tokens: this.#tokenService(), admin: this.#adminEndpoints() }
+    this.#endpoints = { prefix, admissions: this.#admissions, ...endpoints }
     if (this.#options.open === false) return
     this.#log.warn('THE RELAY IS OPEN: any page of an allowed origin spends your credit')
   }
@@ -101,6 +123,7 @@ export class Relay {
    * @returns A function that takes the relay out again; sessions stay.
    */
   attach(server: Server): () => void {
+    void this.#shared.state.opened()
     const before = server.listeners('request') as RequestListener[]
     const onRequest = (request: IncomingMessage, response: ServerResponse) => {
       if (this.handleRequest(request, response)) return
@@ -160,6 +183,7 @@ export class Relay {
    * @returns The address, such as `http://127.0.0.1:8080`.
    */
   async listen({ host = '127.0.0.1', port = 0 }: ListenOptions = {}): Promise<string> {
+    await this.#shared.state.opened()
     const server = createServer(SERVER_LIMITS)
     this.#server = server
     this.attach(server)
@@ -174,7 +198,8 @@ export class Relay {
 
   /**
    * Lets nobody in any more, warns those who are here, gives them time to finish, closes the rest with 1012,
-   * and resolves when all connections are gone. A second call with less time shortens the first one's.
+   * and resolves when all connections are gone, that to Redis too. A second call with less time shortens the
+   * first one's.
    */
   async close({ drainSeconds = 0 }: { readonly drainSeconds?: number } = {}): Promise<void> {
     if (!this.draining) this.#log.info({ sessions: this.sessions }, 'draining')
@@ -182,11 +207,23 @@ export class Relay {
     this.#server?.close()
     this.#server?.closeIdleConnections()
     const message = `The relay restarts within ${drainSeconds} seconds`
-    if (drainSeconds > 0) for (const session of this.#sessions) session.warn('draining', message)
+    if (drainSeconds > 0) for (const session of this.#sessions.keys()) session.warn('draining', message)
     const timer = this.#wheel.schedule(drainSeconds * 1000, () => this.#endAll())
     await this.#empty()
     timer.cancel()
     this.#server?.closeAllConnections()
+    this.#forgetRevocations()
+    await this.#shared.close()
+  }
+
+  /**
+   * Calls back what a user was given until now, or one ticket: live sessions end with 4403 at all instances, tickets
+   * and refreshes are refused. Whom the application authenticates afterwards comes in again.
+   *
+   * @returns Whether all instances were told; otherwise they are as soon as Redis is back.
+   */
+  revoke(revoked: Revoked): Promise<boolean> {
+    return this.#shared.state.revocations.revoke(revoked)
   }
 
   #authOptions(): AuthOptions {
@@ -194,7 +231,8 @@ export class Relay {
     return {
       origins: this.#origins,
       verifier: tickets === undefined ? null : new TicketVerifier(tickets),
-      used: usedTickets ?? new MemoryUsedTickets(),
+      used: usedTickets ?? this.#shared.state.usedTickets,
+      revocations: this.#shared.state.revocations,
       authenticate: authenticate ?? null,
       open: open !== false,
     }
@@ -203,11 +241,37 @@ export class Relay {
   #tokenService(): TokenService | null {
     const { tokens, tickets, rateLimit: maxRequests } = this.#options
     if (tickets?.secret === undefined && tokens?.direct === undefined) return null
-    return new TokenService({ maxRequests, ...this.#options, ...tokens, logger: this.#log }, this.#providers)
+    const { state } = this.#shared
+    const own = { maxRequests, ...this.#options, ...tokens, logger: this.#log, state }
+    return new TokenService(own, this.#providers)
+  }
+
+  #adminEndpoints(): AdminEndpoints | null {
+    const { adminToken: token, trustedProxies } = this.#options
+    if (token === undefined) return null
+    const { revocations } = this.#shared.state
+    return new AdminEndpoints({ token, revocations, audit: this.#audit, trustedProxies })
+  }
+
+  get #audit(): Audit {
+    return this.#options.tokens?.audit ?? auditTo(this.#log)
+  }
+
+  #auditBlock(request: IncomingMessage, key: LimitKey): void {
+    const address = addressOf(request, this.#options.trustedProxies)
+    const unknown = { user: null, sessionId: null, mode: null, code: null }
+    this.#audit({ event: 'blocked', at: Date.now(), address, origin: originOf(request), ...unknown, key })
+  }
+
+  #endRevoked(): void {
+    const { revocations } = this.#shared.state
+    for (const [session, holder] of this.#sessions) {
+      if (holder !== null && revocations.knows(holder)) endRevoked(session)
+    }
   }
 
   #endAll(): void {
-    for (const session of this.#sessions) session.end('draining', 1012, 'The relay restarts')
+    for (const session of this.#sessions.keys()) session.end('draining', 1012, 'The relay restarts')
   }
 
   #empty(): Promise<void> {
@@ -244,24 +308,31 @@ export class Relay {
     const { route, identity, offered, release } = admission
     const user = identity.user?.user ?? null
     const id = randomUUID()
+    const holder = identity.user && holderOf(identity.user, identity.ticket)
     const fields = { id, user: user && hashUser(user).slice(0, 16), path: route.path, origin }
     const onFailure = (tool: string, error: string) => this.#log.warn({ id, tool, error }, 'tool failed')
-    const session = new Session(socket, {
+    const spent = () => session.end('budget_spent', 4429, "The day's budget is used up")
+    const account = user === null ? null : this.#budgets.open(user, spent)
+    const session: Session = new Session(socket, {
       route,
       upstream: this.#upstreams.request(route, offered, user),
       limits: this.#options,
       maxSessionMs: this.#maxSessionMs(identity),
       wheel: this.#wheel,
       filter: this.#policies.filter(route, { sessionId: id, user, onFailure }),
+      ...(account !== null && { onUsage: ({ tokens }) => account.useTokens(tokens) }),
       onDial: (code) => this.#providers.record(route.provider, code),
       onEnd: (summary) => {
         release()
+        account?.close()
         this.#ended(session, fields, summary)
       },
     })
-    this.#sessions.add(session)
+    this.#sessions.set(session, holder)
     this.#log.info(fields, 'session started')
     session.start(head)
+    // It may have been revoked since it was let in.
+    if (holder !== null && this.#shared.state.revocations.knows(holder)) endRevoked(session)
   }
 
   #maxSessionMs(identity: Identity): number {
@@ -288,6 +359,10 @@ export class Relay {
   #answer(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
     writeAnswer(response, answer, commonHeaders(request, this.#origins))
   }
+}
+
+function endRevoked(session: Session): void {
+  session.end('revoked', 4403, 'The right to talk was withdrawn')
 }
 
 type RequestListener = (request: IncomingMessage, response: ServerResponse) => void

@@ -46,6 +46,8 @@ export interface TicketClaims {
 export interface Ticket extends TicketClaims {
   /** `jti`: what makes it good only once. */
   readonly id: string
+  /** In ms of the epoch. */
+  readonly issuedAt: number
   /** When it need not be remembered any more, in seconds of the epoch. */
   readonly expiresAt: number
 }
@@ -146,7 +148,7 @@ export class TicketVerifier {
       throw invalid()
     }
     if (!isText(sub, 256) || !isText(jti, 128)) throw invalid()
-    return { user: sub, id: jti, expiresAt: exp + tolerance, ...readLimits(payload) }
+    return { user: sub, id: jti, issuedAt: iat * 1000, expiresAt: exp + tolerance, ...readLimits(payload) }
   }
 }
 

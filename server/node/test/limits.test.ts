@@ -51,27 +51,28 @@ test('checkRate() throws what the answer needs', () => {
 })
 
 test('ConnectionLimits counts in all, per address and per user, and gives places back once', () => {
-  const limits = new ConnectionLimits({ total: 3, perIp: 2, perUser: 1 })
+  const limits = new ConnectionLimits()
+  const caps = { total: 3, perIp: 2, perUser: 1 }
   const a = { ip: '192.0.2.1', user: 'a' }
   const b = { ip: '192.0.2.1', user: null }
   const giveBack = limits.hold(a)
-  assert.equal(limits.check(a), 'user')
-  assert.equal(limits.check(b), null)
+  assert.equal(limits.check(a, caps), 'user')
+  assert.equal(limits.check(b, caps), null)
   limits.hold(b)
-  assert.equal(limits.check(b), 'ip')
-  assert.equal(limits.check({ ip: '192.0.2.2', user: 'b' }), null)
+  assert.equal(limits.check(b, caps), 'ip')
+  assert.equal(limits.check({ ip: '192.0.2.2', user: 'b' }, caps), null)
   limits.hold({ ip: '192.0.2.2', user: 'b' })
-  assert.equal(limits.check({ ip: '192.0.2.3', user: 'c' }), 'total')
+  assert.equal(limits.check({ ip: '192.0.2.3', user: 'c' }, caps), 'total')
   giveBack()
   giveBack()
   assert.equal(limits.total, 2)
-  assert.equal(limits.check(a), null)
+  assert.equal(limits.check(a, caps), null)
 })
 
 test('ConnectionLimits keeps an address and a user of the same name apart', () => {
-  const limits = new ConnectionLimits({ total: 0, perIp: 0, perUser: 1 })
+  const limits = new ConnectionLimits()
   limits.hold({ ip: 'x', user: null })
-  assert.equal(limits.check({ ip: 'y', user: 'x' }), null)
+  assert.equal(limits.check({ ip: 'y', user: 'x' }, { total: 0, perIp: 0, perUser: 1 }), null)
 })
 
 test('clientAddress() believes exactly as many entries as there are proxies', () => {

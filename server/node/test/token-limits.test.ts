@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { test } from 'node:test'
-import { Blocks, RequestLimits, tighter } from '../src/token-service/request-limits.ts'
+import { MemoryBlocks } from '../src/state/memory-blocks.ts'
+import { MemoryState } from '../src/state/memory-state.ts'
+import { RequestLimits, tighter } from '../src/token-service/request-limits.ts'
 import { setUp } from './support/relays.ts'
 import { post, refresh, startService, TOKEN } from './support/token-services.ts'
 
@@ -100,25 +102,27 @@ test('Suspicious activity can be ignored', async (t) => {
   }
 })
 
-test('Blocks end when their time is over, with a clean record', () => {
+test('MemoryBlocks end when their time is over, with a clean record', async () => {
   let now = 0
-  const blocks = new Blocks({ suspiciousActivityThreshold: 2, blockDuration: 100 }, () => now)
-  assert.equal(blocks.violate('a'), false)
+  const options = { suspiciousActivityThreshold: 2, blockDuration: 100 }
+  const blocks = new MemoryBlocks(() => now)
+  assert.equal(await blocks.violate('a', options), false)
   now = 100
-  assert.equal(blocks.violate('a'), false, 'the first is too long ago')
+  assert.equal(await blocks.violate('a', options), false, 'the first is too long ago')
   now = 150
-  assert.equal(blocks.violate('a'), true)
-  assert.equal(blocks.remainingMs('a'), 100)
-  assert.equal(blocks.remainingMs('b'), 0)
+  assert.equal(await blocks.violate('a', options), true)
+  assert.equal(await blocks.remainingMs('a'), 100)
+  assert.equal(await blocks.remainingMs('b'), 0)
   now = 250
-  assert.equal(blocks.remainingMs('a'), 0)
-  assert.equal(blocks.violate('a'), false)
+  assert.equal(await blocks.remainingMs('a'), 0)
+  assert.equal(await blocks.violate('a', options), false)
 })
 
-test('RequestLimits.take() without a limit counts nothing', () => {
-  const blocks = new Blocks({ suspiciousActivityThreshold: 1, blockDuration: 100 })
-  const limits = new RequestLimits({ windowMs: 100, maxRequests: 0 }, blocks)
-  for (let i = 0; i < 5; i += 1) assert.equal(limits.take('ip', 'a', assert.fail).allowed, true)
+test('RequestLimits.take() without a limit counts nothing', async () => {
+  const blocks = { suspiciousActivityThreshold: 1, blockDuration: 100 }
+  const options = { name: 'test', windowMs: 100, maxRequests: 0, ...blocks }
+  const limits = new RequestLimits(options, new MemoryState())
+  for (let i = 0; i < 5; i += 1) assert.equal((await limits.take('ip', 'a', assert.fail)).allowed, true)
 })
 
 test('tighter() is the verdict that leaves less', () => {

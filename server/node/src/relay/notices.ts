@@ -53,6 +53,7 @@ function errorType(code: RelayCode): string {
     case 'too_fast':
     case 'inactivity_timeout':
     case 'session_limit':
+    case 'revoked':
       return 'invalid_request_error'
     case 'budget_spent':
     case 'upstream_rate_limited':

@@ -3,9 +3,9 @@ import type { RelayLogger } from '../options.ts'
 import type { LimitKey } from './request-limits.ts'
 import type { TokenMode } from './sessions.ts'
 
-/** One line of the audit log. It holds no token, no key, and no user's name. */
+/** One line of the audit log; `address` is the operator's where something was revoked. It holds no token, no key, and no user's name. */
 export interface AuditRecord {
-  readonly event: 'issued' | 'refreshed' | 'refused' | 'blocked'
+  readonly event: 'issued' | 'refreshed' | 'refused' | 'blocked' | 'revoked'
   /** In ms of the epoch. */
   readonly at: number
   /** As limits count it: an IPv4 address, or the /64 of an IPv6 address. */
@@ -20,6 +20,8 @@ export interface AuditRecord {
   readonly code: RelayCode | null
   /** What was blocked; null for other events. */
   readonly key: LimitKey | null
+  /** `jti` of the ticket that was revoked; only there. */
+  readonly ticket?: string
 }
 
 /** Takes one record; a failure of it is logged, and fails no request. */

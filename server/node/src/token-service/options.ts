@@ -1,11 +1,14 @@
 import { env } from 'node:process'
 import { pino } from 'pino'
 import type { Authenticate } from '../auth.ts'
+import type { BudgetOptions } from '../budget-meter.ts'
 import { checkOrigins, type DeepgramOptions, type OpenAIOptions, type RelayLogger } from '../options.ts'
+import type { StateOptions } from '../state/open-state.ts'
+import type { BlockOptions, SharedState } from '../state/shared-state.ts'
 import type { TicketOptions } from '../tokens.ts'
 import { type Audit, auditTo } from './audit.ts'
 import type { DirectOptions } from './direct-tokens.ts'
-import { MemorySessionStore, type SessionStore } from './sessions.ts'
+import type { SessionStore } from './sessions.ts'
 
 /** What only the token service knows; the same alone and inside a relay. */
 export interface TokenOptions {
@@ -26,14 +29,14 @@ export interface TokenOptions {
   readonly maxRefreshes?: number
   /** How long after its end a token can still be refreshed, in ms; default 30,000. */
   readonly refreshGraceMs?: number
-  /** Default: in memory, for one process, at most 100,000. */
+  /** Default: those of `state`; in memory at most 100,000. */
   readonly sessions?: SessionStore
   /** Takes one record for each token issued, refreshed, refused, and for each block; default: a child of `logger`. */
   readonly audit?: Audit
 }
 
 /** What a token service is made of. */
-export interface TokenServiceOptions extends TokenOptions {
+export interface TokenServiceOptions extends TokenOptions, StateOptions {
   /** Exact origins such as `https://example.com`; `*` for all of them, outside production. */
   readonly allowedOrigins: readonly string[]
   /** How tickets for the relay are signed: its `secret`. Without it only `direct` tokens are issued. */
@@ -52,15 +55,23 @@ export interface TokenServiceOptions extends TokenOptions {
   readonly openai?: OpenAIOptions
   /** The key for direct tokens, and where the API is. */
   readonly deepgram?: DeepgramOptions
+  /** What one user may use in a UTC day: who has nothing left gets no token; default: no limit. */
+  readonly budgets?: BudgetOptions
   /** Default: JSON lines to standard output. */
   readonly logger?: RelayLogger
 }
 
-type Optional = 'direct' | 'tickets' | 'authenticate' | 'openai' | 'deepgram'
+type Optional = 'direct' | 'tickets' | 'authenticate' | 'openai' | 'deepgram' | 'budgets'
 
 /** Options with every default in its place. */
-export type ResolvedTokenOptions = Required<Omit<TokenServiceOptions, Optional>> &
-  Pick<TokenServiceOptions, Optional>
+export type ResolvedTokenOptions = Required<Omit<TokenServiceOptions, Optional | keyof StateOptions>> &
+  Pick<TokenServiceOptions, Optional> & { readonly state: SharedState }
+
+/** When somebody who goes on after being refused is blocked, and for how long. */
+export function blockOptions(options: TokenOptions = {}): BlockOptions {
+  const { suspiciousActivityThreshold = 10, blockDuration = 900_000 } = options
+  return { suspiciousActivityThreshold, blockDuration }
+}
 
 /**
  * Fills in the defaults.
@@ -68,7 +79,9 @@ export type ResolvedTokenOptions = Required<Omit<TokenServiceOptions, Optional>>
  * @throws {TypeError} Where no token could be issued, or all origins are allowed in production.
  * @throws {RangeError} Where a number is out of range.
  */
-export function resolveTokenOptions(options: TokenServiceOptions): ResolvedTokenOptions {
+export function resolveTokenOptions(
+  options: TokenServiceOptions & { readonly state: SharedState },
+): ResolvedTokenOptions {
   const logger = options.logger ?? pino()
   const resolved = {
     production: env['NODE_ENV'] === 'production',
@@ -77,11 +90,10 @@ export function resolveTokenOptions(options: TokenServiceOptions): ResolvedToken
     tokenDurationMs: 60_000,
     windowMs: 60_000,
     maxRequests: 60,
-    suspiciousActivityThreshold: 10,
-    blockDuration: 900_000,
+    ...blockOptions(options),
     maxRefreshes: 60,
     refreshGraceMs: 30_000,
-    sessions: options.sessions ?? new MemorySessionStore(),
+    sessions: options.sessions ?? options.state.sessions,
     audit: auditTo(logger),
     ...options,
     logger,

@@ -1,65 +1,24 @@
 import { Refusal } from '../codes.ts'
-import { checkRate, SlidingWindow, type WindowOptions, type WindowVerdict } from '../limits.ts'
+import { checkRate, type WindowOptions, type WindowVerdict } from '../limits.ts'
+import type { BlockOptions, SharedState } from '../state/shared-state.ts'
 
 /** What a limit counts. */
 export type LimitKey = 'ip' | 'user'
 
-export interface BlockOptions {
-  /** After so many refusals by a limit a key is blocked; 0: never. */
-  readonly suspiciousActivityThreshold: number
-  /** How long, in ms; refusals count for as long, too. */
-  readonly blockDuration: number
+/** How often, and who is blocked. */
+export interface RequestLimitsOptions extends WindowOptions, BlockOptions {
+  /** What is asked for: each has a window of its own. */
+  readonly name: string
 }
 
-/** Beyond this many blocked keys the oldest is let go, so that invented addresses cannot fill the memory. */
-const MOST_BLOCKED = 100_000
-
-/** Shuts out for a while whoever keeps on after being refused. */
-export class Blocks {
-  readonly #options: BlockOptions
-  readonly #now: () => number
-  readonly #violations: SlidingWindow
-  readonly #until = new Map<string, number>()
-
-  constructor(options: BlockOptions, now: () => number = () => performance.now()) {
-    this.#options = options
-    this.#now = now
-    const { blockDuration: windowMs, suspiciousActivityThreshold: maxRequests } = options
-    this.#violations = new SlidingWindow({ windowMs, maxRequests }, now)
-  }
-
-  /** How long a key is still blocked, in ms; 0 where it is not. */
-  remainingMs(key: string): number {
-    const rest = (this.#until.get(key) ?? 0) - this.#now()
-    if (rest <= 0) this.#until.delete(key)
-    return Math.max(0, rest)
-  }
-
-  /**
-   * Counts one refusal.
-   *
-   * @returns Whether the key is blocked from now on.
-   */
-  violate(key: string): boolean {
-    const { suspiciousActivityThreshold: threshold, blockDuration } = this.#options
-    if (threshold === 0 || blockDuration === 0) return false
-    if (this.#violations.take(key).remaining > 0) return false
-    this.#until.delete(key)
-    this.#until.set(key, this.#now() + blockDuration)
-    if (this.#until.size > MOST_BLOCKED) this.#until.delete(this.#until.keys().next().value!)
-    return true
-  }
-}
-
-/** Limits how often one address and one user ask, and knows who is blocked. */
+/** Limits how often one address and one user ask. Who is blocked at one limit is blocked at all of the same state. */
 export class RequestLimits {
-  readonly #window: SlidingWindow
-  readonly #blocks: Blocks
+  readonly #options: RequestLimitsOptions
+  readonly #state: Pick<SharedState, 'windows' | 'blocks'>
 
-  /** @param blocks Shared by all limits: who is blocked at one is blocked at all. */
-  constructor(options: WindowOptions, blocks: Blocks) {
-    this.#window = new SlidingWindow(options)
-    this.#blocks = blocks
+  constructor(options: RequestLimitsOptions, state: Pick<SharedState, 'windows' | 'blocks'>) {
+    this.#options = options
+    this.#state = state
   }
 
   /**
@@ -68,23 +27,38 @@ export class RequestLimits {
    * @param onBlock Called where this request is the one that has the key blocked.
    * @throws {Refusal} 429 where the key is blocked or its window has no room.
    */
-  take(kind: LimitKey, value: string, onBlock: (kind: LimitKey) => void): WindowVerdict {
+  async take(kind: LimitKey, value: string, onBlock: (kind: LimitKey) => void): Promise<WindowVerdict> {
     const key = `${kind} ${value}`
-    const blockedMs = this.#blocks.remainingMs(key)
-    if (blockedMs > 0) throw this.#blocked(key, blockedMs)
-    const verdict = this.#window.take(key)
-    if (!verdict.allowed && this.#blocks.violate(key)) {
+    await this.checkBlocked(kind, value)
+    const verdict = await this.#state.windows.take(this.#windowOf(key), this.#options)
+    if (!verdict.allowed && (await this.#state.blocks.violate(key, this.#options))) {
       onBlock(kind)
-      throw this.#blocked(key, this.#blocks.remainingMs(key))
+      await this.checkBlocked(kind, value)
     }
     checkRate(verdict)
     return verdict
   }
 
-  #blocked(key: string, blockedMs: number): Refusal {
+  /** Says what `take` would, without counting anything. @throws {Refusal} 429 as `take`. */
+  async peek(kind: LimitKey, value: string): Promise<void> {
+    await this.checkBlocked(kind, value)
+    checkRate(await this.#state.windows.peek(this.#windowOf(`${kind} ${value}`), this.#options))
+  }
+
+  /** @throws {Refusal} 429 where the key is blocked, by whichever limit. */
+  async checkBlocked(kind: LimitKey, value: string): Promise<void> {
+    const blockedMs = await this.#state.blocks.remainingMs(`${kind} ${value}`)
+    if (blockedMs > 0) throw this.#blocked(blockedMs)
+  }
+
+  #windowOf(key: string): string {
+    return `${this.#options.name} ${key}`
+  }
+
+  #blocked(blockedMs: number): Refusal {
     const retryAfterSeconds = Math.max(1, Math.ceil(blockedMs / 1000))
     const headers = {
-      'RateLimit-Limit': String(this.#window.peek(key).limit),
+      'RateLimit-Limit': String(this.#options.maxRequests),
       'RateLimit-Remaining': '0',
       'RateLimit-Reset': String(retryAfterSeconds),
     }

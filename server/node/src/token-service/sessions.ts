@@ -14,6 +14,8 @@ export interface TokenSession {
   readonly tokenHash: string
   /** When the current token expires, in ms of the epoch. */
   readonly expiresAt: number
+  /** When it began, in ms of the epoch: who revokes a user revokes what began before; default 0. */
+  readonly beganAt?: number
   /** How often it was refreshed. */
   readonly refreshes: number
 }

@@ -1,7 +1,9 @@
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import { decodeJwt } from 'jose'
 import { z } from 'zod'
-import { askApplication, type RelayUser } from '../auth.ts'
+import { askApplication, checkRevoked, type RelayUser } from '../auth.ts'
+import { checkBudget } from '../budget-meter.ts'
 import { Refusal } from '../codes.ts'
 import type { ProviderName } from '../relay/routes.ts'
 import { type IssuedTicket, issueTicket, type TicketClaims } from '../tokens.ts'
@@ -27,7 +29,7 @@ export interface Asking {
   sessionId: string | null
   mode: TokenMode | null
   /** Counts a request of `user`. */
-  readonly limitUser: (user: string) => void
+  readonly limitUser: (user: string) => Promise<void>
 }
 
 /** What a page is given. */
@@ -63,15 +65,17 @@ export class TokenIssuer {
     }
     const user = await this.#findUser(asking)
     asking.user = user.user
-    asking.limitUser(user.user)
+    await asking.limitUser(user.user)
+    await this.#checkBudget(user)
     const mode = relay ? 'relay' : this.#providerFor(user, body.provider)
     asking.mode = mode
     const { origin } = asking
     checkTicketOrigin(user, origin)
     const claims = { ...user, ...(origin !== null && { origin }), ...narrowed(user, body.provider) }
+    const beganAt = Date.now()
     const token = await this.#mint(mode, claims)
     const sessionId = randomUUID()
-    await this.#sessions.add(sessionId, sessionOf({ claims, mode, origin, refreshes: 0 }, token))
+    await this.#sessions.add(sessionId, sessionOf({ claims, mode, origin, beganAt, refreshes: 0 }, token))
     asking.sessionId = sessionId
     return { success: true, ...token, sessionId, mode }
   }
@@ -87,18 +91,23 @@ export class TokenIssuer {
     if (shown === undefined) throw new Refusal(401, 'ticket_missing', "The session's token is needed")
     const session = await this.#sessions.get(sessionId)
     if (session === null) throw new Refusal(401, 'session_unknown', 'There is no such session, or no more')
-    const { claims, mode, origin, refreshes, tokenHash } = session
+    const { claims, mode, origin, beganAt = 0, refreshes, tokenHash } = session
     asking.sessionId = sessionId
     asking.mode = mode
     if (!sameHash(tokenHash, hashToken(shown))) throw foreign()
     asking.user = claims.user
-    asking.limitUser(claims.user)
+    await asking.limitUser(claims.user)
+    await checkRevoked(
+      { user: claims.user, ticket: mode === 'relay' ? ticketId(shown) : null, issuedAt: beganAt },
+      this.#options.state.revocations,
+    )
+    await this.#checkBudget(claims)
     if (origin !== asking.origin) {
       throw new Refusal(403, 'origin_forbidden', 'The session is of another origin')
     }
     this.#checkAge(session)
     const token = await this.#mint(mode, claims)
-    const next = sessionOf({ claims, mode, origin, refreshes: refreshes + 1 }, token)
+    const next = sessionOf({ claims, mode, origin, beganAt, refreshes: refreshes + 1 }, token)
     // Another request with the same token may have been quicker.
     if (!(await this.#sessions.replace(sessionId, tokenHash, next))) throw foreign()
     return { success: true, ...token, sessionId, mode }
@@ -106,6 +115,10 @@ export class TokenIssuer {
 
   get #relays(): boolean {
     return this.#options.tickets?.secret !== undefined
+  }
+
+  #checkBudget({ user }: TicketClaims): Promise<void> {
+    return checkBudget(user, this.#options.budgets ?? {}, this.#options.state.budgets)
   }
 
   #checkAge({ expiresAt, refreshes }: TokenSession): void {
@@ -162,6 +175,11 @@ function sessionOf(
   { token, expiresAt }: IssuedTicket,
 ): TokenSession {
   return { ...session, tokenHash: hashToken(token), expiresAt }
+}
+
+/** `jti` of a ticket that is known to be ours. */
+function ticketId(token: string): string | null {
+  return decodeJwt(token).jti ?? null
 }
 
 function hashToken(token: string): string {

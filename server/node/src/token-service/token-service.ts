@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { pino } from 'pino'
 import { checkOrigin, hashUser, originOf, pageOrigin } from '../auth.ts'
 import { Refusal } from '../codes.ts'
 import { answerEndpoint, type Endpoint } from '../endpoints.ts'
@@ -6,21 +7,30 @@ import { type Answer, answerOfError, commonHeaders, refusalAnswer, writeAnswer }
 import { addressOf, rateHeaders, type WindowVerdict } from '../limits.ts'
 import { type OriginPolicy, originPolicy } from '../origins.ts'
 import { parseTarget } from '../relay/routes.ts'
+import { openState } from '../state/open-state.ts'
+import type { Revoked, SharedState } from '../state/shared-state.ts'
 import type { AuditRecord } from './audit.ts'
 import { DirectTokens } from './direct-tokens.ts'
 import { healthAnswer, ServiceMetrics } from './health.ts'
 import { type ResolvedTokenOptions, resolveTokenOptions, type TokenServiceOptions } from './options.ts'
 import { ProviderHealth } from './provider-health.ts'
-import { Blocks, type LimitKey, RequestLimits, tighter } from './request-limits.ts'
+import { type LimitKey, RequestLimits, tighter } from './request-limits.ts'
 import { SessionKeeper } from './session-keeper.ts'
 import { type Asking, type TokenAnswer, TokenIssuer } from './token-issuer.ts'
 
-/**
- * Answers the token service's paths.
- *
- * @param next Called for every other path; without it they are answered with 404.
- */
-export type TokenHandler = (request: IncomingMessage, response: ServerResponse, next?: () => void) => void
+/** A token service, as a handler of requests. */
+export interface TokenHandler {
+  /**
+   * Answers the token service's paths.
+   *
+   * @param next Called for every other path; without it they are answered with 404.
+   */
+  (request: IncomingMessage, response: ServerResponse, next?: () => void): void
+  /** As `Relay.revoke`. */
+  readonly revoke: (revoked: Revoked) => Promise<boolean>
+  /** Gives up the connection to Redis, where there is one. */
+  readonly close: () => Promise<void>
+}
 
 /**
  * Makes a token service without a relay, for any server of `node:http` or a framework on top of it.
@@ -29,8 +39,13 @@ export type TokenHandler = (request: IncomingMessage, response: ServerResponse, 
  * @throws {RangeError} Where a number is out of range.
  */
 export function createTokenService(options: TokenServiceOptions): TokenHandler {
-  const service = new TokenService(options, new ProviderHealth())
-  return (request, response, next) => service.handle(request, response, next)
+  const logger = options.logger ?? pino()
+  const { state, close } = openState(options, logger)
+  const service = new TokenService({ ...options, logger, state }, new ProviderHealth())
+  void state.opened()
+  const handle = (request: IncomingMessage, response: ServerResponse, next?: () => void) =>
+    service.handle(request, response, next)
+  return Object.assign(handle, { revoke: (revoked: Revoked) => state.revocations.revoke(revoked), close })
 }
 
 /** Issues and refreshes tokens, within limits, with an account of each. */
@@ -44,7 +59,7 @@ export class TokenService {
   readonly #metrics = new ServiceMetrics()
 
   /** @param providers What is known of the providers from other traffic. */
-  constructor(options: TokenServiceOptions, providers: ProviderHealth) {
+  constructor(options: TokenServiceOptions & { readonly state: SharedState }, providers: ProviderHealth) {
     this.#options = resolveTokenOptions(options)
     const { direct, tokenDurationMs: durationMs, windowMs, maxRequests, openai, deepgram } = this.#options
     this.#origins = originPolicy(options.allowedOrigins)
@@ -52,12 +67,12 @@ export class TokenService {
     this.#sessions = new SessionKeeper(this.#options.sessions, this.#options.refreshGraceMs)
     const minted = direct && new DirectTokens({ openai, deepgram, direct, durationMs }, providers)
     this.#issuer = new TokenIssuer(this.#options, this.#sessions, minted ?? null)
-    const blocks = new Blocks(this.#options)
+    const { state } = this.#options
     // Whoever replaces each token in time must never meet the limit, however short tokens are.
     const refreshes = maxRequests === 0 ? 0 : Math.max(maxRequests, Math.ceil((2 * windowMs) / durationMs))
     this.#limits = {
-      issue: new RequestLimits({ windowMs, maxRequests }, blocks),
-      refresh: new RequestLimits({ windowMs, maxRequests: refreshes }, blocks),
+      issue: new RequestLimits({ ...this.#options, name: 'issue' }, state),
+      refresh: new RequestLimits({ ...this.#options, name: 'refresh', maxRequests: refreshes }, state),
     }
   }
 
@@ -104,9 +119,9 @@ export class TokenService {
     const active = await this.#sessions.count() // first: it finds out how the store is
     const services = {
       provider: this.#providers.status,
-      rateLimit: 'healthy', // limits in memory cannot be away
+      rateLimit: this.#options.state.status,
       sessions: this.#sessions.status,
-    } as const
+    }
     return healthAnswer(this.#metrics.report(services, active))
   }
 
@@ -116,8 +131,8 @@ export class TokenService {
     const address = addressOf(request, this.#options.trustedProxies)
     const limits = this.#limits[action]
     const verdicts: WindowVerdict[] = []
-    const limit = (kind: LimitKey, value: string) => {
-      verdicts.push(limits.take(kind, value, (key) => this.#audit(asking, { event: 'blocked', key })))
+    const limit = async (kind: LimitKey, value: string) => {
+      verdicts.push(await limits.take(kind, value, (key) => this.#audit(asking, { event: 'blocked', key })))
     }
     const asking: Asking = {
       request,
@@ -130,7 +145,7 @@ export class TokenService {
     }
     try {
       checkOrigin(asking.origin, this.#origins)
-      limit('ip', address)
+      await limit('ip', address)
       const body: TokenAnswer = await this.#issuer[action](asking)
       if (action === 'refresh') this.#metrics.refreshed()
       this.#audit(asking, { event: action === 'issue' ? 'issued' : 'refreshed' })

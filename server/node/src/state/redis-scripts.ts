@@ -1,0 +1,112 @@
+/** One decision each, made inside Redis so that no other instance can come between. */
+export type ScriptName = keyof typeof SCRIPTS
+
+/** The server's clock: instances may differ. Numbers are written out, as Lua would round long ones. */
+const MICROSECONDS = `
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local function whole(number) return string.format('%.0f', number) end`
+
+const MILLISECONDS = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)`
+
+/** A log of all that was allowed in the window, so that it is exact wherever the window begins. */
+const WINDOW = `${MICROSECONDS}
+local length, limit, counts = ARGV[1] * 1000, tonumber(ARGV[2]), tonumber(ARGV[3])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', whole(now - length))
+local count = redis.call('ZCARD', KEYS[1])
+if count >= limit then
+  local first = redis.call('ZRANGE', KEYS[1], count - limit, count - limit, 'WITHSCORES')[2]
+  return {0, 0, math.ceil((first + length - now) / 1000)}
+end
+if counts == 1 then
+  redis.call('ZADD', KEYS[1], whole(now), whole(now) .. ':' .. count)
+  redis.call('PEXPIRE', KEYS[1], math.ceil(length / 1000))
+end
+return {1, limit - count - counts, 0}`
+
+/** KEYS: the log of violations, the block. */
+const VIOLATE = `${MICROSECONDS}
+local length, threshold = ARGV[1] * 1000, tonumber(ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', whole(now - length))
+local count = redis.call('ZCARD', KEYS[1])
+if count + 1 < threshold then
+  redis.call('ZADD', KEYS[1], whole(now), whole(now) .. ':' .. count)
+  redis.call('PEXPIRE', KEYS[1], math.ceil(length / 1000))
+  return 0
+end
+redis.call('DEL', KEYS[1])
+redis.call('SET', KEYS[2], '1', 'PX', math.ceil(length / 1000))
+return 1`
+
+/** KEYS: sets of leases; ARGV: the lease or '', its life in ms, the cap of each set. Answers which set is full. */
+const HOLD = `${MILLISECONDS}
+for i, key in ipairs(KEYS) do
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
+  local cap = tonumber(ARGV[i + 2])
+  if cap > 0 and redis.call('ZCARD', key) >= cap then return i end
+end
+if ARGV[1] == '' then return 0 end
+for _, key in ipairs(KEYS) do
+  redis.call('ZADD', key, now + ARGV[2], ARGV[1])
+  redis.call('PEXPIRE', key, ARGV[2])
+end
+return 0`
+
+/** KEYS: a set for each lease in ARGV, behind the life in ms. What had expired, or was lost, is there again. */
+const RENEW = `${MILLISECONDS}
+for i, key in ipairs(KEYS) do
+  redis.call('ZADD', key, now + ARGV[1], ARGV[i + 1])
+  redis.call('PEXPIRE', key, ARGV[1])
+end
+return #KEYS`
+
+/** KEYS: the sets of one lease. */
+const RELEASE = `
+for _, key in ipairs(KEYS) do redis.call('ZREM', key, ARGV[1]) end
+return 1`
+
+/** KEYS: the session, the index; ARGV: the hash it must have or '', the next hash, JSON, when to forget. */
+const PUT_SESSION = `
+if ARGV[1] ~= '' and redis.call('HGET', KEYS[1], 'hash') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'hash', ARGV[2], 'session', ARGV[3])
+redis.call('PEXPIREAT', KEYS[1], ARGV[4])
+redis.call('ZADD', KEYS[2], ARGV[4], KEYS[1])
+return 1`
+
+const COUNT_SESSIONS = `${MILLISECONDS}
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+return redis.call('ZCARD', KEYS[1])`
+
+/** KEYS: a day of a user each; ARGV: the life in seconds, then tokens and ms for each key. */
+const SPEND = `
+local spent = {}
+for i, key in ipairs(KEYS) do
+  spent[2 * i - 1] = redis.call('HINCRBY', key, 'tokens', ARGV[2 * i])
+  spent[2 * i] = redis.call('HINCRBY', key, 'ms', ARGV[2 * i + 1])
+  redis.call('EXPIRE', key, ARGV[1])
+end
+return spent`
+
+/** ARGV: how long it is remembered in ms, the channel, when it was or 0 for now, what. Answers when. */
+const REVOKE = `${MILLISECONDS}
+local at = tonumber(ARGV[3])
+if at == 0 then at = now end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1])
+redis.call('ZADD', KEYS[1], 'GT', at, ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+redis.call('PUBLISH', ARGV[2], at .. ' ' .. ARGV[4])
+return at`
+
+export const SCRIPTS = {
+  window: WINDOW,
+  violate: VIOLATE,
+  hold: HOLD,
+  renew: RENEW,
+  release: RELEASE,
+  putSession: PUT_SESSION,
+  countSessions: COUNT_SESSIONS,
+  spend: SPEND,
+  revoke: REVOKE,
+} as const
