@@ -88,7 +88,7 @@ export class Relay {
     this.#upstreams = new Upstreams(options)
     this.#shared = openState(options, this.#log)
     const { state } = this.#shared
-    this.#budgets = new BudgetMeter(options.budgets ?? {}, state.budgets, this.#wheel)
+    this.#budgets = new BudgetMeter(options.budgets ?? {}, state.budgets, { wheel: this.#wheel })
     this.#forgetRevocations = state.revocations.subscribe(() => this.#endRevoked())
     const onBlock = (request: IncomingMessage, key: LimitKey) => this.#auditBlock(request, key)
     this.#admissions = new Admissions(this.#options, this.#authOptions(), this.#upstreams, { state, onBlock })
