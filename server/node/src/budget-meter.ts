@@ -11,6 +11,12 @@ export interface BudgetOptions {
   readonly minutesPerDay?: number
 }
 
+export interface MeterOptions {
+  readonly wheel: Pick<TimerWheel, 'schedule'>
+  /** A clock in ms; default `performance.now`. */
+  readonly now?: () => number
+}
+
 /** Between two looks at all sessions: a budget is overdrawn by so much at most. */
 const EVERY_MS = 5000
 
@@ -42,14 +48,20 @@ export async function checkBudget(user: string, options: BudgetOptions, budgets:
 export class BudgetMeter {
   readonly #options: BudgetOptions
   readonly #budgets: Budgets
-  readonly #wheel: TimerWheel
+  readonly #wheel: MeterOptions['wheel']
+  readonly #now: () => number
   readonly #entries = new Set<Entry>()
   #timer: WheelTimer | null = null
 
-  constructor(options: BudgetOptions, budgets: Budgets, wheel: TimerWheel) {
+  constructor(
+    options: BudgetOptions,
+    budgets: Budgets,
+    { wheel, now = () => performance.now() }: MeterOptions,
+  ) {
     this.#options = options
     this.#budgets = budgets
     this.#wheel = wheel
+    this.#now = now
   }
 
   /**
@@ -59,14 +71,17 @@ export class BudgetMeter {
    */
   open(user: string, onSpent: () => void): Account {
     if (!limits(this.#options)) return { useTokens: () => {}, close: () => {} }
-    const entry: Entry = { user, onSpent, since: performance.now() }
+    const entry: Entry = { user, onSpent, since: this.#now() }
     this.#entries.add(entry)
     this.#timer ??= this.#wheel.schedule(EVERY_MS, () => this.#look())
     return {
-      useTokens: (tokens) => this.#count([entry], tokens),
+      useTokens: (tokens) => {
+        if (tokens > 0 && Number.isFinite(tokens)) this.#count([entry], tokens)
+      },
       close: () => {
-        if (!this.#entries.delete(entry)) return
+        if (!this.#entries.has(entry)) return
         this.#count([entry], 0)
+        this.#entries.delete(entry)
         if (this.#entries.size > 0) return
         this.#timer?.cancel()
         this.#timer = null
@@ -81,11 +96,12 @@ export class BudgetMeter {
 
   /** Counts the time of these sessions until now, and tokens for each of them. */
   #count(entries: Iterable<Entry>, tokens: number): void {
-    const now = performance.now()
+    const now = this.#now()
     const used = new Map<string, Spending>()
     for (const entry of entries) {
       const before = used.get(entry.user) ?? { tokens: 0, ms: 0 }
-      used.set(entry.user, { tokens: before.tokens + tokens, ms: before.ms + now - entry.since })
+      const ms = this.#entries.has(entry) ? now - entry.since : 0 // what comes late costs no time
+      used.set(entry.user, { tokens: before.tokens + tokens, ms: before.ms + ms })
       entry.since = now
     }
     const expenses = [...used].map(([user, spending]) => ({ user, ...spending }))

@@ -9,6 +9,7 @@ export type { ServerTool, ToolContext } from './policy/tools.ts'
 export type { ProviderName, ProviderPath } from './relay/routes.ts'
 export { createRelay, type ListenOptions, Relay } from './relay.ts'
 export { MemoryState } from './state/memory-state.ts'
+export type { StateOptions } from './state/open-state.ts'
 export type { RedisOptions } from './state/redis-link.ts'
 export { RedisState } from './state/redis-state.ts'
 export type {

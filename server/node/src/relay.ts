@@ -92,7 +92,7 @@ export class Relay {
     this.#policies = new RelayPolicies(options.policy, options.tools)
     this.#shared = openState(options, this.#log)
     const { state } = this.#shared
-    this.#budgets = new BudgetMeter(options.budgets ?? {}, state.budgets, this.#wheel)
+    this.#budgets = new BudgetMeter(options.budgets ?? {}, state.budgets, { wheel: this.#wheel })
     this.#forgetRevocations = state.revocations.subscribe(() => this.#endRevoked())
     this.#admissions = new Admissions(this.#options, {
       auth: this.#authOptions(),

@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { issueTicket } from '../src/index.ts'
 import { connect, Upstream } from './support/peers.ts'
+import { RedisServer, until } from './support/redis.ts'
 
 const CLI = fileURLToPath(new URL('../src/cli.ts', import.meta.url))
 const secret = randomBytes(32).toString('hex')
@@ -73,6 +74,27 @@ test('The command ends at once at the second SIGTERM', async (t) => {
   await client.nextOfType('relay.warning')
   child.kill('SIGTERM')
   assert.deepEqual(await exited, [0, null])
+})
+
+test('The command shares through the Redis of its environment, and shows nobody the password', async (t) => {
+  const password = randomBytes(16).toString('hex')
+  const redis = await RedisServer.start(t, { password })
+  const { child, url, join } = await start(t, { REDIS_URL: redis.url })
+  let output = ''
+  child.stdout!.on('data', (chunk: Buffer) => {
+    output += chunk.toString()
+  })
+  const rateLimit = async () => {
+    const response = await fetch(`${url}/api/voice-agent/health`)
+    return ((await response.json()) as { services: { rateLimit: string } }).services.rateLimit
+  }
+  await until(async () => (await rateLimit()) === 'healthy')
+  await join()
+  await redis.kill()
+  await until(async () => output.includes('redis is away'))
+  assert.equal(await rateLimit(), 'degraded')
+  await join()
+  assert.ok(!output.includes(password) && !output.includes(String(redis.port)))
 })
 
 // R-CONF-1

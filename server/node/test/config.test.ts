@@ -6,6 +6,7 @@ import { baseUrl } from '../src/upstreams.ts'
 
 const secret = randomBytes(32).toString('hex')
 const apiKey = randomBytes(16).toString('hex')
+const adminToken = randomBytes(8).toString('hex')
 const MINIMUM = { OPENAI_API_KEY: apiKey, ALLOWED_ORIGINS: 'https://app.example', TICKET_SECRET: secret }
 
 function lineFor(env: Record<string, string>): string {
@@ -27,6 +28,7 @@ test('readConfiguration() needs a key, origins and a way in, and has defaults fo
   assert.deepEqual(relay.openai, { apiKey })
   assert.equal(relay.deepgram, undefined)
   assert.deepEqual(relay.allowedOrigins, ['https://app.example'])
+  assert.deepEqual([relay.redis, relay.budgets, relay.adminToken], [undefined, undefined, undefined])
   assert.deepEqual(relay.tickets, { secret, clockToleranceSeconds: 5 })
   assert.ok(createRelay({ ...relay, logger: { info: () => {}, warn: () => {} } }))
 })
@@ -59,6 +61,11 @@ test('readConfiguration() reads every variable', () => {
     TRUST_PROXY: '1',
     VOICE_AGENT_RATE_LIMIT: '8',
     VOICE_AGENT_TOKEN_DURATION: '9000',
+    REDIS_URL: 'rediss://me:hunter2@redis.example:6380/1',
+    REDIS_PREFIX: '{voice}:',
+    BUDGET_TOKENS_PER_DAY: '10',
+    BUDGET_MINUTES_PER_DAY: '11',
+    ADMIN_TOKEN: adminToken,
     LOG_LEVEL: 'warn',
   })
   assert.deepEqual(own, { host: '::', port: 0, drainSeconds: 7, logLevel: 'warn' })
@@ -72,6 +79,9 @@ test('readConfiguration() reads every variable', () => {
       clockToleranceSeconds: 60,
     },
     prefix: '/voice',
+    redis: { url: 'rediss://me:hunter2@redis.example:6380/1', prefix: '{voice}:' },
+    budgets: { tokensPerDay: 10, minutesPerDay: 11 },
+    adminToken,
     allowedOrigins: ['https://a.example', 'http://localhost:3000'],
     production: true,
     open: 'force',
@@ -127,6 +137,14 @@ test('readConfiguration() names the variable in one line, and shows no secret', 
     [{ LOG_LEVEL: 'loud' }, /LOG_LEVEL must be one of fatal, error/],
     [{ RELAY_OPEN: 'yes' }, /RELAY_OPEN must be one of false, true, force/],
     [{ RELAY_OPEN: 'true', NODE_ENV: 'production' }, /RELAY_OPEN must be force or false in production/],
+    [
+      { REDIS_URL: 'http://me:hunter2@host' },
+      /REDIS_URL must be a URL such as .*: current value is not shown$/,
+    ],
+    [{ REDIS_PREFIX: 'my keys' }, /REDIS_PREFIX must be up to 64 printable/],
+    [{ BUDGET_TOKENS_PER_DAY: '-1' }, /BUDGET_TOKENS_PER_DAY must be a whole number/],
+    [{ BUDGET_MINUTES_PER_DAY: '1.5' }, /BUDGET_MINUTES_PER_DAY must be a whole number/],
+    [{ ADMIN_TOKEN: 'short-secret' }, /ADMIN_TOKEN must be at least 16 .*: current value is not shown$/],
     [{ RELAY_PREFIX: 'voice/' }, /RELAY_PREFIX must be a path such as/],
   ]
   for (const [wrong, expected] of cases) {

@@ -5,8 +5,8 @@ import type { Cap, Lease, Leases } from './shared-state.ts'
 
 /** Renewed so often within its life that a lease outlives a renewal that fails. */
 const RENEWALS = 3
-/** In one command: more would hold up others. */
-const MOST_RENEWED = 5000
+/** In one command: some milliseconds, as more would hold up others. */
+const MOST_RENEWED = 1000
 const CAPS = ['total', 'ip', 'user'] as const
 
 /**
@@ -94,7 +94,7 @@ export class RedisLeases implements Leases {
       const some = held.slice(at, at + MOST_RENEWED)
       const keys = some.flatMap(([, ofLease]) => ofLease)
       const ids = some.flatMap(([id, ofLease]) => ofLease.map(() => id))
-      this.#link.script('renew', keys, [this.#leaseMs, ...ids]).catch(() => {}) // there is time for another
+      await this.#link.script('renew', keys, [this.#leaseMs, ...ids]).catch(() => {}) // there is time for another
     }
   }
 }

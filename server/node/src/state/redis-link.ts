@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { once } from 'node:events'
 import type { RedisOptions as ClientOptions, Redis } from 'ioredis'
 import type { RelayLogger } from '../options.ts'
 import { digest } from './digest.ts'
@@ -167,7 +168,7 @@ export class RedisLink {
       // A connection that is being made counts as well: nothing else would ever end a handshake that hangs.
       if (client.status === 'ready')
         await answerWithin(MOST_PROBE_MS, client.set(this.key('probe'), '1', 'PX', 1000))
-      else if (client.status === 'connect') await answerWithin(MOST_PROBE_MS, ready(client))
+      else if (client.status === 'connect') await answerWithin(MOST_PROBE_MS, settled(client))
       if (client.status === 'ready') this.#find(client)
     } catch (error) {
       this.#lose(error)
@@ -218,11 +219,15 @@ function checkUrl(url: string): void {
   throw new TypeError('Cannot use Redis as url must be like redis://host:6379: current value is not shown')
 }
 
-function ready(client: Redis): Promise<void> {
-  return new Promise((resolve) => {
-    client.once('ready', resolve)
-    client.once('close', resolve)
-  })
+/** Resolves when a connection that is being made is ready or closed. */
+async function settled(client: Redis): Promise<void> {
+  const listening = new AbortController()
+  const { signal } = listening
+  try {
+    await Promise.race([once(client, 'ready', { signal }), once(client, 'close', { signal })])
+  } finally {
+    listening.abort()
+  }
 }
 
 /** Rejects where there is no answer in time. What comes later is of no use. */

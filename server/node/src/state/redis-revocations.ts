@@ -89,6 +89,7 @@ export class RedisRevocations implements Revocations {
 
   /** Reads what was revoked while nobody listened. @param since In ms of the epoch. */
   async #catchUp(since: number): Promise<void> {
+    if (!this.#link.here) return // all is read when it is back
     try {
       const found = await this.#link.run((client) =>
         client.zrangebyscore(this.#key, since, '+inf', 'WITHSCORES'),

@@ -1,6 +1,11 @@
 import { MemoryUsedTickets, type UsedTickets } from '../tokens.ts'
 import type { RedisLink } from './redis-link.ts'
 
+/** So many are told at once, for Redis to answer others in between. */
+const AT_ONCE = 200
+/** Expired ones are looked for whenever there are so many more. */
+const MANY = 1000
+
 /**
  * Used tickets on Redis. While that is away a ticket is good once at each instance; what was used meanwhile is made
  * known as soon as it is back.
@@ -30,6 +35,7 @@ export class RedisUsedTickets implements UsedTickets {
       return await this.#mark(id, expiresAt)
     } catch {
       this.#untold.set(id, expiresAt)
+      if (this.#untold.size % MANY === 0) this.#forgetExpired()
       return true
     }
   }
@@ -41,13 +47,20 @@ export class RedisUsedTickets implements UsedTickets {
   }
 
   async #tell(): Promise<void> {
+    this.#forgetExpired()
     const untold = [...this.#untold]
     this.#untold.clear()
-    const told = untold.map(async ([id, expiresAt]) => {
-      if (expiresAt <= Date.now() / 1000) return
-      await this.#mark(id, expiresAt).catch(() => this.#untold.set(id, expiresAt)) // next time
-    })
-    await Promise.all(told)
+    for (let at = 0; at < untold.length; at += AT_ONCE) {
+      const told = untold
+        .slice(at, at + AT_ONCE)
+        .map(([id, expiresAt]) => this.#mark(id, expiresAt).catch(() => this.#untold.set(id, expiresAt))) // next time
+      await Promise.all(told)
+    }
+  }
+
+  #forgetExpired(): void {
+    const now = Date.now() / 1000
+    for (const [id, expiresAt] of this.#untold) if (expiresAt < now) this.#untold.delete(id)
   }
 
   #key(id: string): string {
