@@ -4,7 +4,7 @@
  *
  * | code | where | what happened |
  * |---|---|---|
- * | `bad_request` | 400 | The handshake or the body is not what the protocol allows |
+ * | `bad_request` | 400, 426 | The handshake or the body is not what the protocol allows |
  * | `ticket_missing` | 401 | No ticket was shown, and there is no other way in |
  * | `ticket_invalid` | 401 | The ticket is malformed, forged, or meant for somebody else |
  * | `ticket_expired` | 401 | The ticket was good once |

@@ -1,60 +1,17 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, get } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type TestContext, test } from 'node:test'
-import { exportJWK, type JWTPayload, SignJWT } from 'jose'
+import { test } from 'node:test'
+import { exportJWK } from 'jose'
 import { createRelay, issueTicket, type RelayOptions } from '../src/index.ts'
+import { assertRefused, forge, statuses } from './support/admissions.ts'
 import { connect, handshakeRequest, RawClient } from './support/peers.ts'
 import { ORIGIN, type Setup, setUp } from './support/relays.ts'
+import { stillServes } from './support/sessions.ts'
 
-/** The status of an upgrade and of the same GET without one, which must not differ. */
-async function statuses(t: TestContext, url: string, headers: Record<string, string>, path = '/v1/realtime') {
-  const response = await fetch(url + path, { headers })
-  const { error } = (await response.json()) as { error: { code: string } }
-  const client = await RawClient.open(t, url)
-  client.write(handshakeRequest(path, headers))
-  const upgrade = await client.status()
-  return { get: response.status, upgrade, code: error.code }
-}
-
-async function assertRefused(t: TestContext, setup: Setup, token: string, status: number, code: string) {
-  const headers = { Authorization: `Bearer ${token}` }
-  assert.deepEqual(await statuses(t, setup.url, headers), { get: status, upgrade: status, code })
-}
-
-/** A session that works, after whatever was tried before it. */
-async function assertServes(t: TestContext, { url, upstream, authorization }: Setup) {
-  const client = await connect(t, `${url}/v1/realtime`, { headers: await authorization() })
-  client.send('still here')
-  const provider = await upstream.accept()
-  assert.equal((await provider.next()).data, 'still here')
-  client.socket.close(1000)
-  await client.closed
-  await provider.closed
-}
-
-/** A ticket with everything right but what a test gets wrong. */
-function forge(
-  secret: string | Parameters<SignJWT['sign']>[0],
-  claims: JWTPayload = {},
-  header: object = {},
-) {
-  const now = Math.floor(Date.now() / 1000)
-  const all = {
-    iss: 'voicewire',
-    aud: 'voicewire-relay',
-    sub: 'u',
-    jti: randomUUID(),
-    iat: now,
-    exp: now + 60,
-  }
-  return new SignJWT({ ...all, ...claims } as JWTPayload)
-    .setProtectedHeader({ alg: 'HS256', typ: 'voicewire-ticket+jwt', ...header })
-    .sign(typeof secret === 'string' ? Buffer.from(secret) : secret)
-}
-
+// R-AUTH-1, R-HAND-3, R-HAND-4
 test('Relay lets a ticket in wherever a client can put it', async (t) => {
   const setup = await setUp(t)
   const { url, ticket, upstream } = setup
@@ -80,6 +37,7 @@ test('Relay lets a ticket in wherever a client can put it', async (t) => {
   assert.equal((await connect(t, `${url}/v1/listen`, { protocols: [alone] })).socket.protocol, alone)
 })
 
+// R-HAND-9
 test('Relay answers a GET from a page of its own origin, which has no Origin, as that page’s upgrade', async (t) => {
   const { url, authorization } = await setUp(t)
   const headers = await authorization({ origin: ORIGIN })
@@ -97,6 +55,7 @@ test('Relay answers a GET from a page of its own origin, which has no Origin, as
   assert.equal(await ask({ host: 'elsewhere.example', 'sec-fetch-site': 'same-origin' }), 403)
 })
 
+// R-HAND-7, R-HAND-8
 test('Relay answers GET as it would the upgrade, and 426 where nothing stands in the way', async (t) => {
   const { url, authorization } = await setUp(t)
   const headers = await authorization()
@@ -108,81 +67,7 @@ test('Relay answers GET as it would the upgrade, and 426 where nothing stands in
   await connect(t, `${url}/v1/realtime`, { headers }) // asking did not use the ticket up
 })
 
-test('Relay refuses tickets that are not good, and goes on serving', async (t) => {
-  const setup = await setUp(t)
-  const { secret } = setup
-  const now = Math.floor(Date.now() / 1000)
-  const none = `${Buffer.from('{"alg":"none","typ":"voicewire-ticket+jwt"}').toString('base64url')}.${Buffer.from(
-    JSON.stringify({ iss: 'voicewire', aud: 'voicewire-relay', sub: 'u', jti: 'j', iat: now, exp: now + 60 }),
-  ).toString('base64url')}.`
-  const bad: [string, string | Promise<string>][] = [
-    ['garbage', 'x.y.z'],
-    ['a provider’s key', 'sk-not-a-ticket'],
-    ['alg none', none],
-    ['wrong secret', forge(randomBytes(32).toString('base64'))],
-    ['other algorithm', forge(secret, {}, { alg: 'HS512' })],
-    ['wrong type', forge(secret, {}, { typ: 'JWT' })],
-    ['wrong issuer', forge(secret, { iss: 'other' })],
-    ['wrong audience', forge(secret, { aud: 'other' })],
-    ['not yet', forge(secret, { nbf: now + 60 })],
-    ['from the future', forge(secret, { iat: now + 60, exp: now + 120 })],
-    ['too long a life', forge(secret, { exp: now + 3700 })],
-    ['huge expiry', forge(secret, { exp: 1e15 })],
-    ['no sub', forge(secret, { sub: '' })],
-    ['no jti', forge(secret, { jti: '' })],
-    ['odd provider', forge(secret, { provider: 'other' })],
-    ['odd model', forge(secret, { model: 7 })],
-    ['odd seconds', forge(secret, { max_seconds: -1 })],
-    [
-      'unknown critical header',
-      forge(secret, {}, { jku: 'http://127.0.0.1:1/', kid: '../../etc/passwd' }).then((token) => `${token}x`),
-    ],
-    ['over 4 KB', forge(secret, { filler: 'x'.repeat(4000) })],
-  ]
-  for (const [name, token] of bad) {
-    await t.test(name, async (inner) => assertRefused(inner, setup, await token, 401, 'ticket_invalid'))
-  }
-  await assertRefused(t, setup, await forge(secret, { iat: now - 120, exp: now - 60 }), 401, 'ticket_expired')
-  assert.deepEqual(await statuses(t, setup.url, {}), { get: 401, upgrade: 401, code: 'ticket_missing' })
-  assert.equal(setup.upstream.requests.length, 0, 'nothing was dialled')
-  await assertServes(t, setup)
-})
-
-test('Relay answers a header of 20 KB with 431 and goes on serving', async (t) => {
-  const setup = await setUp(t)
-  const client = await RawClient.open(t, setup.url)
-  client.write(handshakeRequest('/v1/realtime', { Authorization: `Bearer ${'x'.repeat(20_000)}` }))
-  assert.equal(await client.status(), 431)
-  await assertServes(t, setup)
-})
-
-test('Relay allows for as much clock skew as it is told to', async (t) => {
-  const now = Math.floor(Date.now() / 1000)
-  for (const [skew, tolerance, let_in] of [
-    [60, 0, false],
-    [60, 65, true],
-    [-120, 0, false],
-    [-120, 65, true],
-  ] as const) {
-    const secret = randomBytes(32).toString('base64')
-    const setup = await setUp(t, { tickets: { secret, clockToleranceSeconds: tolerance } })
-    const token = await forge(secret, { iat: now + skew, nbf: now + skew, exp: now + skew + 60 })
-    const { upgrade } = await statuses(t, setup.url, { Authorization: `Bearer ${token}` })
-    assert.equal(upgrade, let_in ? 101 : 401, `${skew} s with a tolerance of ${tolerance} s`)
-  }
-})
-
-test('Relay lets a ticket in once, also when it is shown ten times at the same moment', async (t) => {
-  const setup = await setUp(t)
-  const headers = await setup.authorization()
-  const clients = await Promise.all(Array.from({ length: 10 }, () => RawClient.open(t, setup.url)))
-  for (const client of clients) client.write(handshakeRequest('/v1/realtime', headers))
-  const found = await Promise.all(clients.map((client) => client.status()))
-  assert.deepEqual(found.toSorted(), [101, ...Array(9).fill(401)])
-  const replayed = { get: 401, upgrade: 401, code: 'ticket_used' }
-  assert.deepEqual(await statuses(t, setup.url, headers), replayed)
-})
-
+// R-TICKET-12
 test('Relay holds a ticket to its provider, model and origin', async (t) => {
   const setup = await setUp(t)
   const cases: [Parameters<Setup['ticket']>[0], string, string | null, string][] = [
@@ -204,27 +89,7 @@ test('Relay holds a ticket to its provider, model and origin', async (t) => {
   }
 })
 
-test('Relay compares origins exactly', async (t) => {
-  const setup = await setUp(t)
-  for (const origin of [
-    'https://evil.example',
-    'https://app.example.evil.example',
-    'https://xapp.example',
-    'https://app.example:444',
-    'http://app.example',
-    'https://APP.example',
-    'null',
-  ]) {
-    const headers = { ...(await setup.authorization()), Origin: origin }
-    const refused = { get: 403, upgrade: 403, code: 'origin_forbidden' }
-    assert.deepEqual(await statuses(t, setup.url, headers), refused, origin)
-    const response = await fetch(`${setup.url}/v1/realtime`, { headers })
-    assert.equal(response.headers.get('access-control-allow-origin'), null)
-    assert.equal(response.headers.get('vary'), 'Origin')
-  }
-  await connect(t, `${setup.url}/v1/realtime`, { headers: await setup.authorization(), origin: ORIGIN })
-})
-
+// R-TICKET-2, R-TICKET-13
 test('Relay checks tickets against published keys, and answers 503 where it cannot get them', async (t) => {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const jwk = { ...(await exportJWK(publicKey)), kid: 'k', alg: 'RS256' }
@@ -252,6 +117,7 @@ test('Relay checks tickets against published keys, and answers 503 where it cann
   assert.equal(response.status, 404, 'who has only public keys issues nothing')
 })
 
+// R-AUTH-4, R-TICKET-13
 test('Relay asks the application where there is no ticket', async (t) => {
   const authenticate: NonNullable<RelayOptions['authenticate']> = async ({ headers }) => {
     if (headers.cookie === 'session=broken') throw new Error('the database is away')
@@ -270,6 +136,7 @@ test('Relay asks the application where there is no ticket', async (t) => {
   assert.equal((await statuses(t, setup.url, evil)).upgrade, 403)
 })
 
+// R-AUTH-5, R-ORIGIN-3
 test('Relay in open mode lets pages of an allowed origin in, and others only with a ticket', async (t) => {
   const setup = await setUp(t, { open: 'force' })
   assert.match(setup.log(), /THE RELAY IS OPEN/)
@@ -283,9 +150,10 @@ test('Relay in open mode lets pages of an allowed origin in, and others only wit
   await setup.upstream.accept()
   assert.equal((await statuses(t, setup.url, {})).upgrade, 401)
   assert.equal((await statuses(t, setup.url, { Origin: 'https://evil.example' })).upgrade, 403)
-  await assertServes(t, setup)
+  await stillServes(t, setup)
 })
 
+// R-ORIGIN-2, R-TICKET-1, R-AUTH-5
 test('createRelay() refuses what would be unsafe', () => {
   const base = { allowedOrigins: [ORIGIN], production: true }
   const tickets = { secret: randomBytes(32).toString('hex') }
@@ -313,62 +181,7 @@ test('createRelay() refuses what would be unsafe', () => {
   )
 })
 
-test('Relay refuses handshakes that are none, and goes on serving', async (t) => {
-  const setup = await setUp(t)
-  const right = await setup.authorization()
-  const cases: [string, Record<string, string>, number][] = [
-    ['no version', { 'Sec-WebSocket-Version': '' }, 426],
-    ['old version', { 'Sec-WebSocket-Version': '8' }, 426],
-    ['no key', { 'Sec-WebSocket-Key': '' }, 400],
-    ['short key', { 'Sec-WebSocket-Key': 'AAAA' }, 400],
-    ['other protocol', { Upgrade: 'h2c' }, 400],
-    ['a body', { 'Content-Length': '5' }, 400],
-    ['a chunked body', { 'Transfer-Encoding': 'chunked' }, 400],
-    ['subprotocol twice', { 'Sec-WebSocket-Protocol': 'realtime, realtime' }, 400],
-    ['subprotocol with a space', { 'Sec-WebSocket-Protocol': 'real time' }, 400],
-    ['empty subprotocol', { 'Sec-WebSocket-Protocol': 'realtime,,x' }, 400],
-  ]
-  for (const [name, headers, status] of cases) {
-    const client = await RawClient.open(t, setup.url)
-    client.write(`${handshakeRequest('/v1/realtime', { ...right, ...headers })}hello`)
-    assert.equal(await client.status(), status, name)
-    await client.closed
-  }
-  const post = await RawClient.open(t, setup.url)
-  post.write(handshakeRequest('/v1/realtime', right).replace('GET', 'POST'))
-  assert.equal(await post.status(), 405)
-  const unknown = await RawClient.open(t, setup.url)
-  unknown.write(handshakeRequest('/v1/other', right))
-  assert.equal(await unknown.status(), 404)
-  assert.equal((await fetch(`${setup.url}/v1/realtime`, { method: 'POST', headers: right })).status, 405)
-  assert.equal(setup.upstream.requests.length, 0)
-  await connect(t, `${setup.url}/v1/realtime`, { headers: right }) // nothing of this used the ticket up
-  await setup.upstream.accept()
-  await assertServes(t, setup)
-})
-
-test('Relay ignores the host of an absolute URL', async (t) => {
-  const { url, upstream, authorization } = await setUp(t)
-  const client = await RawClient.open(t, url)
-  client.write(handshakeRequest('http://evil.example/v1/realtime?model=m', await authorization()))
-  assert.equal(await client.status(), 101)
-  await upstream.accept()
-  assert.equal(upstream.requests[0]!.url, '/v1/realtime?model=m')
-})
-
-test('Relay answers a slow trickle of header bytes with 408 within ten seconds', {
-  timeout: 20_000,
-}, async (t) => {
-  const { url } = await setUp(t)
-  const client = await RawClient.open(t, url)
-  client.write('GET /v1/realtime HTTP/1.1\r\nHost: relay\r\n')
-  const trickle = setInterval(() => client.write('X'), 500)
-  t.after(() => clearInterval(trickle))
-  const startedAt = performance.now()
-  assert.equal(await client.status(), 408)
-  assert.ok(performance.now() - startedAt < 12_000)
-})
-
+// R-LIMIT-1, R-LIMIT-2, R-LIMIT-3, R-LIMIT-5, R-TICKET-10, R-HTTP-5
 test('Relay caps sessions in all, per address and per user, and gives places back', async (t) => {
   const cases = [
     [{ maxConnections: 2 }, 503, 'at_capacity'],
@@ -393,6 +206,7 @@ test('Relay caps sessions in all, per address and per user, and gives places bac
   }
 })
 
+// R-LIMIT-4, R-LIMIT-6
 test('Relay limits upgrades per address, and believes X-Forwarded-For only of trusted proxies', async (t) => {
   const flood = async (options: Partial<RelayOptions>, forwarded: (index: number) => string) => {
     const setup = await setUp(t, { rateLimit: 3, ...options })
@@ -420,6 +234,7 @@ test('Relay limits upgrades per address, and believes X-Forwarded-For only of tr
   assert.deepEqual(behind.found, [101, 101, 101, 429, 429])
 })
 
+// R-UP-11
 test('Relay answers 503 for a provider it has no key for', async (t) => {
   const secret = randomBytes(32).toString('base64')
   const setup = await setUp(t, { deepgram: { apiKey: '' }, tickets: { secret } })
@@ -428,6 +243,7 @@ test('Relay answers 503 for a provider it has no key for', async (t) => {
   assert.deepEqual(found, { get: 503, upgrade: 503, code: 'provider_not_configured' })
 })
 
+// R-HTTP-1, R-HTTP-3, R-HTTP-4, R-HTTP-5
 test('Relay answers /health and /ready with security headers, and preflight requests', async (t) => {
   const { url } = await setUp(t)
   for (const path of ['/health', '/ready']) {

@@ -42,6 +42,7 @@ async function start(t: TestContext, more: Record<string, string> = {}) {
   return { child, url, join, exited: once(child, 'exit') as Promise<[number | null]> }
 }
 
+// R-DRAIN-2
 test('The command serves, and ends with 0 at SIGTERM, closing sessions with 1012 after the drain time', async (t) => {
   const { child, join, exited } = await start(t, { DRAIN_SECONDS: '1' })
   const { client, provider } = await join()
@@ -64,6 +65,7 @@ test('The command ends at once at SIGTERM where nobody is there', async (t) => {
   assert.deepEqual(await exited, [0, null])
 })
 
+// R-DRAIN-3
 test('The command ends at once at the second SIGTERM', async (t) => {
   const { child, join, exited } = await start(t, { DRAIN_SECONDS: '600' })
   const { client } = await join()
@@ -73,6 +75,7 @@ test('The command ends at once at the second SIGTERM', async (t) => {
   assert.deepEqual(await exited, [0, null])
 })
 
+// R-CONF-1
 test('The command refuses a wrong environment with one line and code 78', async (t) => {
   const child = run(t, {
     OPENAI_API_KEY: apiKey,

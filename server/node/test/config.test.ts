@@ -86,6 +86,7 @@ test('readConfiguration() reads every variable', () => {
   })
 })
 
+// R-CONF-1, R-TOKEN-9
 test('readConfiguration() names the variable in one line, and shows no secret', () => {
   const cases: [Record<string, string>, RegExp][] = [
     [

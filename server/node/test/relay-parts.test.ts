@@ -24,6 +24,7 @@ test('isWireCloseCode() knows every code', () => {
   )
 })
 
+// R-CLOSE-2
 test('cutReason() cuts to 123 bytes of UTF-8 and never inside a character', () => {
   assert.equal(cutReason('x'.repeat(123)), 'x'.repeat(123))
   assert.equal(cutReason('x'.repeat(124)), 'x'.repeat(123))

@@ -44,6 +44,7 @@ async function scripted(t: TestContext, ...answers: [number, unknown][]) {
   return { url, requests }
 }
 
+// R-TOKEN-5
 test('use: direct gives an OpenAI secret that opens a session as the operator wrote it', async (t) => {
   const url = await startEmulator(t)
   const { url: service, audit } = await startService(t, both(url))
@@ -70,6 +71,7 @@ test('use: direct gives an OpenAI secret that opens a session as the operator wr
   assert.ok(!JSON.stringify(audit).includes('ek_'))
 })
 
+// R-TOKEN-5
 test('use: direct gives a Deepgram token that opens a connection', async (t) => {
   const url = await startEmulator(t)
   const { url: service } = await startService(t, both(url, { tokenDurationMs: 30_000 }))
@@ -115,6 +117,7 @@ test('use: direct asks the provider for the duration, as a user without a name',
   assert.deepEqual(JSON.parse(second!.body), { ttl_seconds: 1 })
 })
 
+// R-TOKEN-5
 test('use: direct is refused where the operator or the application does not allow it', async (t) => {
   const provider = await scripted(t, [200, { value: 'ek_1', access_token: 'jwt', expires_in: 60 }])
   const cases: [Partial<TokenServiceOptions>, RelayUser, object, number, string | null][] = [
@@ -148,6 +151,7 @@ test('A token service without a ticket secret issues direct tokens only', async 
   assert.equal((await post(url, TOKEN, { use: 'relay' })).status, 400)
 })
 
+// R-TOKEN-6
 test('use: direct answers 502 in words of its own, and asks again only where that is safe', async (t) => {
   const leak = { error: { message: `Incorrect API key provided: ${OPENAI_KEY} ${DEEPGRAM_KEY}, hush` } }
   const good = { value: 'ek_1', access_token: 'jwt', expires_in: 60 }

@@ -17,6 +17,7 @@ async function ask({ url }: Setup, body: unknown = {}, headers: Record<string, s
   return { response, answer: (await response.json()) as any }
 }
 
+// R-TOKEN-1, R-TOKEN-2
 test('The token endpoint gives a ticket that opens one session', async (t) => {
   const setup = await setUp(t, {
     authenticate: () => ({ user: 'ann', maxSeconds: 60, model: 'm' }),
@@ -48,6 +49,7 @@ test('The token endpoint gives a ticket that opens one session', async (t) => {
   assert.ok(!setup.log().includes(token))
 })
 
+// R-TOKEN-3
 test('The token endpoint is open to pages of an allowed origin outside production only', async (t) => {
   const development = await setUp(t, { production: false })
   const { answer } = await ask(development)
@@ -62,6 +64,7 @@ test('The token endpoint is open to pages of an allowed origin outside productio
   assert.equal((await ask(unknown)).response.status, 401, 'who asks the application takes its answer')
 })
 
+// R-TOKEN-3, R-TOKEN-8
 test('The token endpoint refuses what it must, each time with CORS headers', async (t) => {
   const setup = await setUp(t, { authenticate: () => ({ user: 'ann', provider: 'openai' }) })
   const cases: [unknown, Record<string, string>, number, string][] = [
@@ -111,6 +114,7 @@ test('The token endpoint answers 503 where the application fails', async (t) => 
   assert.ok(!(JSON.stringify(answer) + setup.log()).includes('password of'))
 })
 
+// R-TOKEN-9, R-TICKET-1
 test('issueTicket() refuses a life that is too long or too short, and a short secret', async () => {
   for (const durationMs of [0, 999, 3_600_001 + 999, Number.NaN]) {
     await assert.rejects(issueTicket({ user: 'u' }, { secret: 'x'.repeat(32), durationMs }), RangeError)

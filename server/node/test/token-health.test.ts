@@ -13,6 +13,7 @@ async function health(url: string) {
   return { status: response.status, report: (await response.json()) as any }
 }
 
+// R-HEALTH-1, R-HEALTH-3
 test('health tells its shape and nothing else', async (t) => {
   const { url } = await startService(t)
   const { answer } = await post(url, TOKEN)
@@ -30,6 +31,7 @@ test('health tells its shape and nothing else', async (t) => {
   assert.equal(version, JSON.parse(packageText).version)
 })
 
+// R-HEALTH-1
 test('health is 503 while the store of sessions fails', async (t) => {
   const sessions = new MemorySessionStore()
   const { url } = await startService(t, { sessions })
@@ -50,6 +52,7 @@ test('health counts what was answered with 5xx as errors', async (t) => {
   assert.deepEqual([metrics.totalRequests, metrics.totalRefreshes, metrics.errorRate], [2, 0, 0.5])
 })
 
+// R-HEALTH-2
 test('health remembers how the relay’s dials went, and dials nobody itself', async (t) => {
   let connections = 0
   const refusing = await rawServer(t, (socket) => {

@@ -12,6 +12,7 @@ const byCookie = {
   authenticate: (request: IncomingMessage) => ({ user: request.headers.cookie ?? '' }),
 }
 
+// R-QUOTA-1
 test('Limits of the token service count per address and per user, and say when to come back', async (t) => {
   const { url } = await startService(t, { ...byCookie, maxRequests: 2, windowMs: 30_000 })
   const first = await post(url, TOKEN, {}, from('192.0.2.1', 'ann'))
@@ -30,6 +31,7 @@ test('Limits of the token service count per address and per user, and say when t
   assert.equal(address.response.headers.get('ratelimit-reset'), String(retryAfter))
 })
 
+// R-REFRESH-4
 test('Limits of the token service leave room to refresh after the last token', async (t) => {
   const { url } = await startService(t, { maxRequests: 1 })
   const { answer } = await post(url, TOKEN)
@@ -40,6 +42,7 @@ test('Limits of the token service leave room to refresh after the last token', a
   assert.equal((await refresh(url, third.answer)).status, 429)
 })
 
+// R-QUOTA-2, R-AUDIT-1
 test('Suspicious activity has an address blocked, at refreshes too, and is in the audit log', async (t) => {
   const options = { ...byCookie, maxRequests: 1, suspiciousActivityThreshold: 3, blockDuration: 600_000 }
   const { url, audit } = await startService(t, options)
@@ -69,6 +72,7 @@ test('Suspicious activity has an address blocked, at refreshes too, and is in th
   assert.ok(audit.every(({ address }) => address.startsWith('192.0.2.')))
 })
 
+// R-QUOTA-2
 test('Suspicious activity has a user blocked from wherever they come', async (t) => {
   const { url, audit } = await startService(t, {
     ...byCookie,

@@ -8,6 +8,7 @@ import { post, REFRESH, refresh, startService, TOKEN } from './support/token-ser
 
 const ELSEWHERE = 'https://other.example'
 
+// R-REFRESH-1
 test('refresh-token replaces the token by one that allows the same', async (t) => {
   const setup = await setUp(t, { authenticate: () => ({ user: 'ann', maxSeconds: 60, model: 'm' }) })
   const first = (await post(setup.url, TOKEN, { provider: 'openai' })).answer
@@ -26,6 +27,7 @@ test('refresh-token replaces the token by one that allows the same', async (t) =
   await connect(t, `${setup.url}/v1/realtime?model=m`, { protocols, origin: ORIGIN })
 })
 
+// R-REFRESH-1
 test('refresh-token takes a ticket that has opened its session already', async (t) => {
   const setup = await setUp(t, { authenticate: () => ({ user: 'ann' }) })
   const { answer } = await post(setup.url, TOKEN)
@@ -36,6 +38,7 @@ test('refresh-token takes a ticket that has opened its session already', async (
   assert.equal((await refresh(setup.url, answer)).status, 200)
 })
 
+// R-REFRESH-4
 test('refresh-token goes on with the shortest tokens as long as they are replaced in time', async (t) => {
   const { url } = await startService(t, { tokenDurationMs: 1000, maxRequests: 3, maxRefreshes: 0 })
   let { answer } = await post(url, TOKEN)
@@ -47,6 +50,7 @@ test('refresh-token goes on with the shortest tokens as long as they are replace
   }
 })
 
+// R-REFRESH-1, R-REFRESH-3
 test('refresh-token takes a token that just expired, and not one that expired before the grace', async (t) => {
   const clock = t.mock.method(Date, 'now')
   const start = Date.now()
@@ -64,6 +68,7 @@ test('refresh-token takes a token that just expired, and not one that expired be
   assert.equal(audit.at(-1)?.code, 'ticket_expired')
 })
 
+// R-REFRESH-3
 test('refresh-token refuses unknown, foreign and over-refreshed sessions, and other origins', async (t) => {
   const { url } = await startService(t, { maxRefreshes: 2, allowedOrigins: [ORIGIN, ELSEWHERE] })
   const mine = (await post(url, TOKEN)).answer
@@ -92,6 +97,7 @@ test('refresh-token refuses unknown, foreign and over-refreshed sessions, and ot
   assert.equal((await refresh(url, other)).status, 200)
 })
 
+// R-REFRESH-2
 test('refresh-token gives one of two requests at once the next token', async (t) => {
   const { url } = await startService(t)
   const { answer } = await post(url, TOKEN)
@@ -99,6 +105,7 @@ test('refresh-token gives one of two requests at once the next token', async (t)
   assert.deepEqual(both.map(({ status }) => status).sort(), [200, 403])
 })
 
+// R-REFRESH-5
 test('refresh-token answers 503 where the store fails, and 200 when it is back', async (t) => {
   const sessions = new MemorySessionStore()
   const { url, log } = await startService(t, { sessions })

@@ -59,6 +59,7 @@ test('createTokenService() refuses options that are wrong or unsafe', () => {
   assert.throws(() => createTokenService({ allowedOrigins, tickets, blockDuration: Number.NaN }), RangeError)
 })
 
+// R-HTTP-1, R-HTTP-2
 test('The token service puts the same headers on every answer', async (t) => {
   const { url } = await startService(t)
   const answers: [Response, number][] = [
@@ -88,6 +89,7 @@ test('The token service puts the same headers on every answer', async (t) => {
   }
 })
 
+// R-HTTP-3
 test('The token service tells an allowed page what it may send', async (t) => {
   const { url } = await startService(t)
   for (const [path, methods] of [
@@ -102,6 +104,7 @@ test('The token service tells an allowed page what it may send', async (t) => {
   }
 })
 
+// R-TOKEN-7
 test('The token service answers other origins with 403 and nothing else, whatever the method', async (t) => {
   const { url, audit } = await startService(t)
   const { answer } = await post(url, TOKEN)
@@ -124,6 +127,7 @@ test('The token service answers other origins with 403 and nothing else, whateve
   assert.equal((await refresh(url, answer)).status, 200)
 })
 
+// R-TOKEN-4
 test('The token service gives a user no ticket for an origin that is not theirs', async (t) => {
   const { url } = await startService(t, {
     authenticate: () => ({ user: 'ann', origin: 'https://other.example' }),
@@ -132,6 +136,7 @@ test('The token service gives a user no ticket for an origin that is not theirs'
   assert.deepEqual([status, answer.error.code], [403, 'origin_forbidden'])
 })
 
+// R-TOKEN-8
 test('The token service ends no connection at a body that is too big before it has answered', async (t) => {
   const { url } = await startService(t)
   const client = await RawClient.open(t, url)
@@ -142,6 +147,7 @@ test('The token service ends no connection at a body that is too big before it h
   assert.equal(await client.status(), 413)
 })
 
+// R-AUDIT-1
 test('Audit has one record for each token issued, refreshed or refused, without any secret', async (t) => {
   const { url, audit } = await startService(t, { authenticate: () => ({ user: 'ann@mail.example' }) })
   const before = Date.now()
