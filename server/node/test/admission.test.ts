@@ -67,85 +67,6 @@ test('Relay answers GET as it would the upgrade, and 426 where nothing stands in
   await connect(t, `${url}/v1/realtime`, { headers }) // asking did not use the ticket up
 })
 
-// R-TICKET-2, R-TICKET-3, R-TICKET-4, R-TICKET-5, R-TICKET-6, R-TICKET-8, R-TICKET-11, R-AUTH-2
-test('Relay refuses tickets that are not good, and goes on serving', async (t) => {
-  const setup = await setUp(t)
-  const { secret } = setup
-  const now = Math.floor(Date.now() / 1000)
-  const none = `${Buffer.from('{"alg":"none","typ":"voicewire-ticket+jwt"}').toString('base64url')}.${Buffer.from(
-    JSON.stringify({ iss: 'voicewire', aud: 'voicewire-relay', sub: 'u', jti: 'j', iat: now, exp: now + 60 }),
-  ).toString('base64url')}.`
-  const bad: [string, string | Promise<string>][] = [
-    ['garbage', 'x.y.z'],
-    ['a provider’s key', 'sk-not-a-ticket'],
-    ['alg none', none],
-    ['wrong secret', forge(randomBytes(32).toString('base64'))],
-    ['other algorithm', forge(secret, {}, { alg: 'HS512' })],
-    ['wrong type', forge(secret, {}, { typ: 'JWT' })],
-    ['wrong issuer', forge(secret, { iss: 'other' })],
-    ['wrong audience', forge(secret, { aud: 'other' })],
-    ['not yet', forge(secret, { nbf: now + 60 })],
-    ['from the future', forge(secret, { iat: now + 60, exp: now + 120 })],
-    ['too long a life', forge(secret, { exp: now + 3700 })],
-    ['huge expiry', forge(secret, { exp: 1e15 })],
-    ['no sub', forge(secret, { sub: '' })],
-    ['no jti', forge(secret, { jti: '' })],
-    ['odd provider', forge(secret, { provider: 'other' })],
-    ['odd model', forge(secret, { model: 7 })],
-    ['odd seconds', forge(secret, { max_seconds: -1 })],
-    [
-      'unknown critical header',
-      forge(secret, {}, { jku: 'http://127.0.0.1:1/', kid: '../../etc/passwd' }).then((token) => `${token}x`),
-    ],
-    ['over 4 KB', forge(secret, { filler: 'x'.repeat(4000) })],
-  ]
-  for (const [name, token] of bad) {
-    await t.test(name, async (inner) => assertRefused(inner, setup, await token, 401, 'ticket_invalid'))
-  }
-  await assertRefused(t, setup, await forge(secret, { iat: now - 120, exp: now - 60 }), 401, 'ticket_expired')
-  assert.deepEqual(await statuses(t, setup.url, {}), { get: 401, upgrade: 401, code: 'ticket_missing' })
-  assert.equal(setup.upstream.requests.length, 0, 'nothing was dialled')
-  await stillServes(t, setup)
-})
-
-// R-HAND-6
-test('Relay answers a header of 20 KB with 431 and goes on serving', async (t) => {
-  const setup = await setUp(t)
-  const client = await RawClient.open(t, setup.url)
-  client.write(handshakeRequest('/v1/realtime', { Authorization: `Bearer ${'x'.repeat(20_000)}` }))
-  assert.equal(await client.status(), 431)
-  await stillServes(t, setup)
-})
-
-// R-TICKET-7
-test('Relay allows for as much clock skew as it is told to', async (t) => {
-  const now = Math.floor(Date.now() / 1000)
-  for (const [skew, tolerance, let_in] of [
-    [60, 0, false],
-    [60, 65, true],
-    [-120, 0, false],
-    [-120, 65, true],
-  ] as const) {
-    const secret = randomBytes(32).toString('base64')
-    const setup = await setUp(t, { tickets: { secret, clockToleranceSeconds: tolerance } })
-    const token = await forge(secret, { iat: now + skew, nbf: now + skew, exp: now + skew + 60 })
-    const { upgrade } = await statuses(t, setup.url, { Authorization: `Bearer ${token}` })
-    assert.equal(upgrade, let_in ? 101 : 401, `${skew} s with a tolerance of ${tolerance} s`)
-  }
-})
-
-// R-TICKET-9
-test('Relay lets a ticket in once, also when it is shown ten times at the same moment', async (t) => {
-  const setup = await setUp(t)
-  const headers = await setup.authorization()
-  const clients = await Promise.all(Array.from({ length: 10 }, () => RawClient.open(t, setup.url)))
-  for (const client of clients) client.write(handshakeRequest('/v1/realtime', headers))
-  const found = await Promise.all(clients.map((client) => client.status()))
-  assert.deepEqual(found.toSorted(), [101, ...Array(9).fill(401)])
-  const replayed = { get: 401, upgrade: 401, code: 'ticket_used' }
-  assert.deepEqual(await statuses(t, setup.url, headers), replayed)
-})
-
 // R-TICKET-12
 test('Relay holds a ticket to its provider, model and origin', async (t) => {
   const setup = await setUp(t)
@@ -166,28 +87,6 @@ test('Relay holds a ticket to its provider, model and origin', async (t) => {
     if (code === '') assert.equal(found.upgrade, 101)
     else assert.deepEqual(found, { get: 403, upgrade: 403, code }, path)
   }
-})
-
-// R-ORIGIN-1
-test('Relay compares origins exactly', async (t) => {
-  const setup = await setUp(t)
-  for (const origin of [
-    'https://evil.example',
-    'https://app.example.evil.example',
-    'https://xapp.example',
-    'https://app.example:444',
-    'http://app.example',
-    'https://APP.example',
-    'null',
-  ]) {
-    const headers = { ...(await setup.authorization()), Origin: origin }
-    const refused = { get: 403, upgrade: 403, code: 'origin_forbidden' }
-    assert.deepEqual(await statuses(t, setup.url, headers), refused, origin)
-    const response = await fetch(`${setup.url}/v1/realtime`, { headers })
-    assert.equal(response.headers.get('access-control-allow-origin'), null)
-    assert.equal(response.headers.get('vary'), 'Origin')
-  }
-  await connect(t, `${setup.url}/v1/realtime`, { headers: await setup.authorization(), origin: ORIGIN })
 })
 
 // R-TICKET-2, R-TICKET-13
@@ -280,65 +179,6 @@ test('createRelay() refuses what would be unsafe', () => {
     () => createRelay({ ...base, tickets, openai: { apiKey: 'k', url: 'nonsense' } }),
     /URL must be like/,
   )
-})
-
-// R-HAND-2, R-TICKET-10, R-PATH-4
-test('Relay refuses handshakes that are none, and goes on serving', async (t) => {
-  const setup = await setUp(t)
-  const right = await setup.authorization()
-  const cases: [string, Record<string, string>, number][] = [
-    ['no version', { 'Sec-WebSocket-Version': '' }, 426],
-    ['old version', { 'Sec-WebSocket-Version': '8' }, 426],
-    ['no key', { 'Sec-WebSocket-Key': '' }, 400],
-    ['short key', { 'Sec-WebSocket-Key': 'AAAA' }, 400],
-    ['other protocol', { Upgrade: 'h2c' }, 400],
-    ['a body', { 'Content-Length': '5' }, 400],
-    ['a chunked body', { 'Transfer-Encoding': 'chunked' }, 400],
-    ['subprotocol twice', { 'Sec-WebSocket-Protocol': 'realtime, realtime' }, 400],
-    ['subprotocol with a space', { 'Sec-WebSocket-Protocol': 'real time' }, 400],
-    ['empty subprotocol', { 'Sec-WebSocket-Protocol': 'realtime,,x' }, 400],
-  ]
-  for (const [name, headers, status] of cases) {
-    const client = await RawClient.open(t, setup.url)
-    client.write(`${handshakeRequest('/v1/realtime', { ...right, ...headers })}hello`)
-    assert.equal(await client.status(), status, name)
-    await client.closed
-  }
-  const post = await RawClient.open(t, setup.url)
-  post.write(handshakeRequest('/v1/realtime', right).replace('GET', 'POST'))
-  assert.equal(await post.status(), 405)
-  const unknown = await RawClient.open(t, setup.url)
-  unknown.write(handshakeRequest('/v1/other', right))
-  assert.equal(await unknown.status(), 404)
-  assert.equal((await fetch(`${setup.url}/v1/realtime`, { method: 'POST', headers: right })).status, 405)
-  assert.equal(setup.upstream.requests.length, 0)
-  await connect(t, `${setup.url}/v1/realtime`, { headers: right }) // nothing of this used the ticket up
-  await setup.upstream.accept()
-  await stillServes(t, setup)
-})
-
-// R-PATH-6, R-UP-1
-test('Relay ignores the host of an absolute URL', async (t) => {
-  const { url, upstream, authorization } = await setUp(t)
-  const client = await RawClient.open(t, url)
-  client.write(handshakeRequest('http://evil.example/v1/realtime?model=m', await authorization()))
-  assert.equal(await client.status(), 101)
-  await upstream.accept()
-  assert.equal(upstream.requests[0]!.url, '/v1/realtime?model=m')
-})
-
-// R-HAND-6
-test('Relay answers a slow trickle of header bytes with 408 within ten seconds', {
-  timeout: 20_000,
-}, async (t) => {
-  const { url } = await setUp(t)
-  const client = await RawClient.open(t, url)
-  client.write('GET /v1/realtime HTTP/1.1\r\nHost: relay\r\n')
-  const trickle = setInterval(() => client.write('X'), 500)
-  t.after(() => clearInterval(trickle))
-  const startedAt = performance.now()
-  assert.equal(await client.status(), 408)
-  assert.ok(performance.now() - startedAt < 12_000)
 })
 
 // R-LIMIT-1, R-LIMIT-2, R-LIMIT-3, R-LIMIT-5, R-TICKET-10, R-HTTP-5

@@ -21,6 +21,7 @@ export function acceptValue(key: string): string {
 export function checkHandshake(request: IncomingMessage): void {
   const { headers } = request
   if (request.method !== 'GET') throw new Refusal(405, 'method_not_allowed', 'A handshake is a GET request')
+  if (request.httpVersion !== '1.1') throw new Refusal(400, 'bad_request', 'The version of HTTP must be 1.1')
   if (headers.upgrade?.toLowerCase() !== 'websocket') {
     throw new Refusal(400, 'bad_request', 'The header Upgrade must be "websocket"')
   }

@@ -66,3 +66,10 @@ export function switching(key: string, more = ''): string {
     `Sec-WebSocket-Accept: ${acceptValue(key)}\r\n${more}\r\n`
   )
 }
+
+/** All log lines so far that have this message. */
+export function linesOf({ log }: Setup, message: string): Record<string, unknown>[] {
+  const lines = log().split('\n').filter(Boolean)
+  const entries = lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+  return entries.filter(({ msg }) => msg === message)
+}
