@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { type AuthOptions, type Identity, identify, originOf, pageOrigin, useTicket } from './auth.ts'
 import { Refusal } from './codes.ts'
 import { addressOf, ConnectionLimits, checkRate, SlidingWindow } from './limits.ts'
+import { decide, type RecordDecision } from './metrics/limit-decision.ts'
 import type { ResolvedOptions } from './options.ts'
 import { checkHandshake, offeredProtocols } from './relay/handshake.ts'
 import type { Route } from './relay/routes.ts'
@@ -28,10 +29,13 @@ export class Admissions {
   readonly #upstreams: Upstreams
   readonly #connections: ConnectionLimits
   readonly #upgrades: SlidingWindow
+  readonly #record: RecordDecision
   /** Whether nobody new is let in. */
   draining = false
 
-  constructor(options: ResolvedOptions, auth: AuthOptions, upstreams: Upstreams) {
+  /** @param record Is told what limits said. */
+  constructor(options: ResolvedOptions, auth: AuthOptions, upstreams: Upstreams, record: RecordDecision) {
+    this.#record = record
     this.#options = options
     this.#auth = auth
     this.#upstreams = upstreams
@@ -47,7 +51,7 @@ export class Admissions {
    */
   async admit(request: IncomingMessage, route: Route): Promise<Admission> {
     checkHandshake(request)
-    checkRate(this.#upgrades.take(this.#addressOf(request)))
+    decide('upgrades', this.#record, () => checkRate(this.#upgrades.take(this.#addressOf(request))))
     const admission = await this.#consider(request, originOf(request), route)
     const { ticket } = admission.identity
     try {
@@ -86,10 +90,12 @@ export class Admissions {
 
   async #consider(request: IncomingMessage, origin: string | null, route: Route): Promise<Admission> {
     const offered = offeredProtocols(request)
+    if (this.#connections.full) this.#record('connections', 'refused')
     this.checkCapacity()
     const identity = await identify(request, origin, route, this.#auth)
     this.#upstreams.check(route)
-    const release = this.#hold(this.#addressOf(request), identity.user?.user ?? null)
+    const hold = () => this.#hold(this.#addressOf(request), identity.user?.user ?? null)
+    const release = decide('connections', this.#record, hold)
     return { route, identity, offered, release }
   }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isMetricsToken, type MetricsOptions } from './metrics/options.ts'
 import type { RelayOptions } from './options.ts'
 import { isOrigin } from './origins.ts'
 import type { TicketOptions } from './tokens.ts'
@@ -19,7 +20,7 @@ export class ConfigurationError extends Error {
 }
 
 /** Never shown, not even when they are wrong. */
-const SECRETS = new Set(['OPENAI_API_KEY', 'DEEPGRAM_API_KEY', 'TICKET_SECRET'])
+const SECRETS = new Set(['OPENAI_API_KEY', 'DEEPGRAM_API_KEY', 'TICKET_SECRET', 'METRICS_TOKEN'])
 const DAY_MS = 86_400_000
 
 const whole = (least: number, most: number, normal: number) =>
@@ -85,6 +86,13 @@ const schema = z.object({
   TRUST_PROXY: whole(0, 10, 0),
   VOICE_AGENT_RATE_LIMIT: whole(0, 1_000_000, 60),
   VOICE_AGENT_TOKEN_DURATION: whole(1000, 3_600_000, 60_000),
+  METRICS_TOKEN: z
+    .string()
+    .refine(isMetricsToken, { message: 'at least 16 printable characters without spaces' })
+    .optional(),
+  METRICS_PORT: whole(0, 65_535, 0).unwrap().optional(),
+  METRICS_HOST: z.string().optional(),
+  OTEL_TRACES: choice('0', '1').default('0'),
   LOG_LEVEL: choice('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
 })
 
@@ -156,7 +164,13 @@ function relayOptions(config: Environment): RelayOptions {
     heartbeatMs: config.HEARTBEAT_INTERVAL,
     inactivityMs: config.INACTIVITY_TIMEOUT,
     maxSessionSeconds: config.MAX_SESSION_SECONDS,
+    metrics: metricsOptions(config),
+    tracing: config.OTEL_TRACES === '1',
   }
+}
+
+function metricsOptions(config: Environment): MetricsOptions {
+  return given({ token: config.METRICS_TOKEN, port: config.METRICS_PORT, host: config.METRICS_HOST })
 }
 
 function ticketOptions(config: Environment): TicketOptions | null {

@@ -1,6 +1,8 @@
 export type { Authenticate, RelayUser } from './auth.ts'
 export { Refusal, type RefusalOptions, type RelayCode } from './codes.ts'
 export { type Configuration, ConfigurationError, readConfiguration } from './config.ts'
+export type { MetricsOptions } from './metrics/options.ts'
+export type { RelayStats } from './metrics/stats.ts'
 export type { DeepgramOptions, OpenAIOptions, RelayLogger, RelayOptions } from './options.ts'
 export type { ProviderName } from './relay/routes.ts'
 export { createRelay, type ListenOptions, Relay } from './relay.ts'
@@ -25,3 +27,4 @@ export {
   type TicketOptions,
   type UsedTickets,
 } from './tokens.ts'
+export type { TracingOptions } from './tracing.ts'

@@ -1,11 +1,13 @@
 import { env } from 'node:process'
 import type { Logger } from 'pino'
 import type { Authenticate } from './auth.ts'
+import { checkMetricsOptions, type MetricsOptions } from './metrics/options.ts'
 import type { TokenOptions } from './token-service/options.ts'
 import type { TicketOptions, UsedTickets } from './tokens.ts'
+import type { TracingOptions } from './tracing.ts'
 
 /** What a relay is made of. Times end in their unit; 0 switches a limit off where it says so. */
-export interface RelayOptions {
+export interface RelayOptions extends TracingOptions {
   /** Without it, `/v1/realtime` answers 503. */
   readonly openai?: OpenAIOptions
   /** Without it, Deepgram's paths answer 503. */
@@ -57,7 +59,9 @@ export interface RelayOptions {
   readonly maxFragments?: number
   /** From the client before the provider has answered; default 1 MiB. */
   readonly maxEarlyBytes?: number
-  /** Default: JSON lines to standard output. */
+  /** How metrics and stats are shown over HTTP; default: not at all. */
+  readonly metrics?: MetricsOptions
+  /** Gets known fields and plain words only, whatever the relay meets. Default: JSON lines to standard output. */
   readonly logger?: RelayLogger
 }
 
@@ -127,6 +131,7 @@ export function resolveOptions(options: RelayOptions): ResolvedOptions {
     ...options,
   }
   checkSafety(resolved)
+  checkMetricsOptions(resolved.metrics ?? {})
   return resolved
 }
 

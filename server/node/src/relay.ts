@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { pino } from 'pino'
 import { type Admission, Admissions } from './admission.ts'
 import { type AuthOptions, hashUser, type Identity, originOf } from './auth.ts'
 import { Refusal } from './codes.ts'
@@ -15,6 +14,10 @@ import {
   writeAnswer,
   writeRefusedUpgrade,
 } from './http.ts'
+import { allowListed, logToStdout } from './log.ts'
+import { Monitoring } from './metrics/monitoring.ts'
+import { RelayMetrics } from './metrics/registry.ts'
+import { RelayObserver } from './observer.ts'
 import { type RelayLogger, type RelayOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { type OriginPolicy, originPolicy } from './origins.ts'
 import { acceptValue, selectProtocol } from './relay/handshake.ts'
@@ -24,6 +27,7 @@ import { TimerWheel } from './relay/timer-wheel.ts'
 import { ProviderHealth } from './token-service/provider-health.ts'
 import { TokenService } from './token-service/token-service.ts'
 import { MemoryUsedTickets, TicketVerifier } from './tokens.ts'
+import { createTracing } from './tracing.ts'
 import { Upstreams } from './upstreams.ts'
 
 /** Limits on the handshake itself, against clients that send it a byte at a time. */
@@ -66,17 +70,27 @@ export class Relay {
   readonly #wheel = new TimerWheel()
   readonly #sessions = new Set<Session>()
   readonly #log: RelayLogger
+  readonly #metrics = new RelayMetrics(this.#sessions)
+  readonly #observer: RelayObserver
+  readonly #monitoring: Monitoring | null
   #server: Server | null = null
   #whenEmpty: (() => void)[] = []
 
   constructor(options: RelayOptions) {
     this.#options = resolveOptions(options)
     const { allowedOrigins, prefix } = this.#options
-    this.#log = options.logger ?? pino()
+    this.#log = allowListed(options.logger ?? logToStdout())
+    this.#observer = new RelayObserver(this.#metrics, createTracing(options))
     this.#origins = originPolicy(allowedOrigins)
     this.#upstreams = new Upstreams(options)
-    this.#admissions = new Admissions(this.#options, this.#authOptions(), this.#upstreams)
+    this.#admissions = new Admissions(
+      this.#options,
+      this.#authOptions(),
+      this.#upstreams,
+      (limiter, decision) => this.#observer.limited(limiter, decision),
+    )
     this.#endpoints = { prefix, admissions: this.#admissions, tokens: this.#tokenService() }
+    this.#monitoring = this.#createMonitoring()
     if (this.#options.open === false) return
     this.#log.warn('THE RELAY IS OPEN: any page of an allowed origin spends your credit')
   }
@@ -89,6 +103,11 @@ export class Relay {
   /** Whether no new sessions are let in, as the relay is being closed. */
   get draining(): boolean {
     return this.#admissions.draining
+  }
+
+  /** All metrics in Prometheus' text format, for an application that shows them itself. */
+  metrics(): Promise<string> {
+    return this.#metrics.text()
   }
 
   /**
@@ -123,6 +142,7 @@ export class Relay {
    * @returns Whether it is.
    */
   handleRequest(request: IncomingMessage, response: ServerResponse): boolean {
+    if (this.#monitoring?.handle(request, response)) return true
     const answer = findEndpoint(request, this.#endpoints)
     if (answer === null) return false
     answer().then(
@@ -164,6 +184,8 @@ export class Relay {
     server.listen(port, host, resolve)
     await promise
     server.off('error', reject)
+    const metricsPort = (await this.#monitoring?.listen()) ?? null
+    if (metricsPort !== null) this.#log.info({ port: metricsPort }, 'metrics are served')
     const { address, family, port: actual } = server.address() as AddressInfo
     return `http://${family === 'IPv6' ? `[${address}]` : address}:${actual}`
   }
@@ -173,7 +195,10 @@ export class Relay {
    * and resolves when all connections are gone. A second call with less time shortens the first one's.
    */
   async close({ drainSeconds = 0 }: { readonly drainSeconds?: number } = {}): Promise<void> {
-    if (!this.draining) this.#log.info({ sessions: this.sessions }, 'draining')
+    if (!this.draining) {
+      this.#log.info({ sessions: this.sessions }, 'draining')
+      this.#metrics.drained()
+    }
     this.#admissions.draining = true
     this.#server?.close()
     this.#server?.closeIdleConnections()
@@ -183,6 +208,7 @@ export class Relay {
     await this.#empty()
     timer.cancel()
     this.#server?.closeAllConnections()
+    this.#monitoring?.close()
   }
 
   #authOptions(): AuthOptions {
@@ -199,7 +225,21 @@ export class Relay {
   #tokenService(): TokenService | null {
     const { tokens, tickets, rateLimit: maxRequests } = this.#options
     if (tickets?.secret === undefined && tokens?.direct === undefined) return null
-    return new TokenService({ maxRequests, ...this.#options, ...tokens, logger: this.#log }, this.#providers)
+    const options = { maxRequests, ...this.#options, ...tokens, logger: this.#log }
+    return new TokenService(options, this.#providers, this.#observer)
+  }
+
+  #createMonitoring(): Monitoring | null {
+    const { metrics: shown, prefix } = this.#options
+    if (shown?.token === undefined && shown?.port === undefined) return null
+    return new Monitoring({
+      ...shown,
+      prefix,
+      metrics: this.#metrics,
+      log: this.#log,
+      draining: () => this.draining,
+      checkCapacity: () => this.#admissions.checkCapacity(),
+    })
   }
 
   #endAll(): void {
@@ -219,6 +259,7 @@ export class Relay {
   #accept(request: IncomingMessage, socket: Socket, head: Buffer, admission: Admission): void {
     if (socket.destroyed || !socket.writable) {
       admission.release()
+      this.#observer.abandoned(admission.route.path)
       return
     }
     if (this.draining) {
@@ -233,22 +274,33 @@ export class Relay {
         `Sec-WebSocket-Accept: ${accept}\r\n` +
         (protocol === null ? '\r\n' : `Sec-WebSocket-Protocol: ${protocol}\r\n\r\n`),
     )
-    this.#startSession(socket, head, admission, originOf(request))
+    this.#startSession(request, socket, head, admission)
   }
 
-  #startSession(socket: Socket, head: Buffer, admission: Admission, origin: string | null): void {
+  #startSession(request: IncomingMessage, socket: Socket, head: Buffer, admission: Admission): void {
     const { route, identity, offered, release } = admission
     const user = identity.user?.user ?? null
-    const fields = { id: randomUUID(), user: user && hashUser(user).slice(0, 16), path: route.path, origin }
+    const fields = {
+      id: randomUUID(),
+      user: user && hashUser(user).slice(0, 16),
+      path: route.path,
+      origin: originOf(request),
+    }
+    const observer = this.#observer.accepted(request, route)
     const session = new Session(socket, {
       route,
       upstream: this.#upstreams.request(route, offered, user),
       limits: this.#options,
       maxSessionMs: this.#maxSessionMs(identity),
       wheel: this.#wheel,
-      onDial: (code) => this.#providers.record(route.provider, code),
+      meter: observer.meter,
+      onDial: (code, connectMs) => {
+        this.#providers.record(route.provider, code)
+        observer.dialled(code, connectMs)
+      },
       onEnd: (summary) => {
         release()
+        observer.ended(summary)
         this.#ended(session, fields, summary)
       },
     })
@@ -275,7 +327,9 @@ export class Relay {
     writeRefusedUpgrade(socket, answer, commonHeaders(request, this.#origins))
     const path = this.#findRoute(request)?.path ?? null
     const code = error instanceof Refusal ? error.code : null
-    this.#log.info({ path, origin: originOf(request), status: answer.status, code }, 'upgrade refused')
+    const { status } = answer
+    this.#observer.refused(request, path, { status, code })
+    this.#log.info({ path, origin: originOf(request), status, code }, 'upgrade refused')
   }
 
   #answer(request: IncomingMessage, response: ServerResponse, answer: Answer): void {

@@ -8,8 +8,9 @@ import { DialError, type Dialled, dial } from './dial.ts'
 import { Leg } from './leg.ts'
 import { MessageWalker, type Violation, type WalkerEvents } from './message-walker.ts'
 import { errorNotice, warningNotice } from './notices.ts'
-import type { Route } from './routes.ts'
+import type { ProviderPath, Route } from './routes.ts'
 import { SessionClock } from './session-clock.ts'
+import type { ChunkSample, SessionMeter, SessionTraffic } from './session-meter.ts'
 import type { TimerWheel, WheelTimer } from './timer-wheel.ts'
 
 /** How long a side has to answer a close: with the second leg, below the 1.5 s that a session may outlive its client. */
@@ -48,18 +49,19 @@ export interface SessionOptions {
   /** 0: no limit. */
   readonly maxSessionMs: number
   readonly wheel: TimerWheel
+  /** Measures chunks as they pass. */
+  readonly meter?: SessionMeter
   /** How the provider took the handshake; null: well. Not called where the client left before it did. */
-  readonly onDial?: (code: RelayCode | null) => void
+  readonly onDial?: (code: RelayCode | null, connectMs: number) => void
   /** Called once, when both connections are gone. */
   readonly onEnd: (summary: SessionSummary) => void
 }
 
 /** What a session was, once it is over. */
-export interface SessionSummary {
+export interface SessionSummary extends Omit<SessionTraffic, 'bufferedBytes'> {
   readonly durationMs: number
-  /** Bytes on the wire, from the client and from the provider. */
-  readonly bytesUp: number
-  readonly bytesDown: number
+  /** The handshake with the provider, refused or not; null where the client left before its end. */
+  readonly connectMs: number | null
   readonly endedBy: 'client' | 'upstream' | 'relay'
   /** Why, where it was the relay's doing or a connection was lost. */
   readonly code: RelayCode | null
@@ -94,6 +96,8 @@ export class Session {
   #endedBy: SessionSummary['endedBy'] = 'relay'
   #code: RelayCode | null = null
   #upstreamStatus: number | null = null
+  #connectMs: number | null = null
+  #sample: ChunkSample | null = null
 
   /** @param socket The client's, after the handshake. */
   constructor(socket: Socket, options: SessionOptions) {
@@ -112,6 +116,21 @@ export class Session {
         expire: () => this.end('session_limit', 4408, 'The session reached its greatest length'),
       },
     )
+  }
+
+  get path(): ProviderPath {
+    return this.#options.route.path
+  }
+
+  get traffic(): SessionTraffic {
+    const waiting = (leg: Leg | null) => leg?.socket.writableLength ?? 0
+    return {
+      bytesUp: this.#client.bytesIn,
+      bytesDown: this.#upstream?.bytesIn ?? 0,
+      messagesUp: this.#fromClient.messages,
+      messagesDown: this.#fromUpstream.messages,
+      bufferedBytes: waiting(this.#client) + waiting(this.#upstream) + this.#early.bytes,
+    }
   }
 
   /** Begins to relay. @param head What the client sent right behind its handshake. */
@@ -163,7 +182,11 @@ export class Session {
     const sink = this.#other(leg)?.socket
     const many = walker.holding && sink !== undefined
     if (many) sink.cork()
+    const sample = this.#options.meter?.sample(leg === this.#client ? 'up' : 'down') ?? null
+    this.#sample = sample
     walker.push(chunk)
+    this.#sample = null
+    sample?.end(!walker.holding)
     if (many) sink.uncork()
     this.#speak()
   }
@@ -211,7 +234,7 @@ export class Session {
 
   #forward(bytes: Buffer, sink: Leg | null): void {
     if (this.#state !== 'open' || sink === null) return
-    sink.write(bytes)
+    sink.write(bytes, this.#sample?.write())
     if (sink.clogged) this.#pause(this.#other(sink)!)
   }
 
@@ -238,7 +261,7 @@ export class Session {
 
   #open({ socket, head }: Dialled): void {
     this.#dialling = false
-    this.#options.onDial?.(null)
+    this.#dialTimed(null)
     if (this.#state !== 'dialling') {
       socket.on('error', () => {}) // the client left in the same moment; nobody is left to be told
       socket.destroy()
@@ -260,8 +283,14 @@ export class Session {
         ? error
         : new DialError('upstream_unavailable', 'The provider cannot be dialled')
     this.#upstreamStatus = status
-    if (!this.#abort.signal.aborted) this.#options.onDial?.(code)
+    if (!this.#abort.signal.aborted) this.#dialTimed(code)
     this.end(code, closeCode, message)
+  }
+
+  #dialTimed(code: RelayCode | null): void {
+    const connectMs = performance.now() - this.#startedAt
+    this.#connectMs = Math.round(connectMs)
+    this.#options.onDial?.(code, connectMs)
   }
 
   #dialEnded(): void {
@@ -413,10 +442,11 @@ export class Session {
   }
 
   #summary(): SessionSummary {
+    const { bufferedBytes, ...passed } = this.traffic
     return {
       durationMs: Math.round(performance.now() - this.#startedAt),
-      bytesUp: this.#client.bytesIn,
-      bytesDown: this.#upstream?.bytesIn ?? 0,
+      connectMs: this.#connectMs,
+      ...passed,
       endedBy: this.#endedBy,
       code: this.#code,
       clientCloseCode: closeCodeOf(this.#client),

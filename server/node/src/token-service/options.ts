@@ -1,8 +1,9 @@
 import { env } from 'node:process'
-import { pino } from 'pino'
 import type { Authenticate } from '../auth.ts'
+import { allowListed, logToStdout } from '../log.ts'
 import { checkOrigins, type DeepgramOptions, type OpenAIOptions, type RelayLogger } from '../options.ts'
 import type { TicketOptions } from '../tokens.ts'
+import type { TracingOptions } from '../tracing.ts'
 import { type Audit, auditTo } from './audit.ts'
 import type { DirectOptions } from './direct-tokens.ts'
 import { MemorySessionStore, type SessionStore } from './sessions.ts'
@@ -33,7 +34,7 @@ export interface TokenOptions {
 }
 
 /** What a token service is made of. */
-export interface TokenServiceOptions extends TokenOptions {
+export interface TokenServiceOptions extends TokenOptions, TracingOptions {
   /** Exact origins such as `https://example.com`; `*` for all of them, outside production. */
   readonly allowedOrigins: readonly string[]
   /** How tickets for the relay are signed: its `secret`. Without it only `direct` tokens are issued. */
@@ -56,7 +57,7 @@ export interface TokenServiceOptions extends TokenOptions {
   readonly logger?: RelayLogger
 }
 
-type Optional = 'direct' | 'tickets' | 'authenticate' | 'openai' | 'deepgram'
+type Optional = 'direct' | 'tickets' | 'authenticate' | 'openai' | 'deepgram' | keyof TracingOptions
 
 /** Options with every default in its place. */
 export type ResolvedTokenOptions = Required<Omit<TokenServiceOptions, Optional>> &
@@ -69,7 +70,7 @@ export type ResolvedTokenOptions = Required<Omit<TokenServiceOptions, Optional>>
  * @throws {RangeError} Where a number is out of range.
  */
 export function resolveTokenOptions(options: TokenServiceOptions): ResolvedTokenOptions {
-  const logger = options.logger ?? pino()
+  const logger = allowListed(options.logger ?? logToStdout())
   const resolved = {
     production: env['NODE_ENV'] === 'production',
     prefix: '',
