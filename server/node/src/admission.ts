@@ -3,6 +3,7 @@ import { type AuthOptions, type Identity, identify, originOf, pageOrigin, useTic
 import { checkBudget } from './budget-meter.ts'
 import { Refusal } from './codes.ts'
 import { addressOf, type Claimant, type ConnectionCaps } from './limits.ts'
+import { decide, type RecordDecision } from './metrics/limit-decision.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { RelayPolicies } from './policy/policies.ts'
 import { checkHandshake, offeredProtocols } from './relay/handshake.ts'
@@ -34,6 +35,8 @@ export interface AdmissionParts {
   readonly state: SharedState
   /** Told when somebody was refused so often that they are blocked. */
   readonly onBlock: (request: IncomingMessage, key: LimitKey) => void
+  /** Told what limits said. */
+  readonly record: RecordDecision
 }
 
 /** A client that is known, and for whom no place is held yet. */
@@ -67,9 +70,10 @@ export class Admissions {
   async admit(request: IncomingMessage, route: Route): Promise<Admission> {
     checkHandshake(request)
     const onBlock = (key: LimitKey) => this.#parts.onBlock(request, key)
-    await this.#upgrades.take('ip', this.#addressOf(request), onBlock)
+    const address = this.#addressOf(request)
+    await decide('upgrades', this.#parts.record, () => this.#upgrades.take('ip', address, onBlock))
     const { claimant, ...considered } = await this.#consider(request, originOf(request), route)
-    const release = await this.#hold(claimant)
+    const release = await decide('connections', this.#parts.record, () => this.#hold(claimant))
     const { ticket } = considered.identity
     try {
       if (ticket !== null) await useTicket(ticket, this.#parts.auth.used)
@@ -99,6 +103,13 @@ export class Admissions {
     refuse((await this.#parts.state.leases.hasRoom(this.#caps)) ? null : 'total')
   }
 
+  async #checkRoom(): Promise<void> {
+    this.#checkDraining()
+    if (await this.#parts.state.leases.hasRoom(this.#caps)) return
+    this.#parts.record('connections', 'refused')
+    refuse('total')
+  }
+
   #checkDraining(): void {
     const retryAfterSeconds = CAP_RETRY_SECONDS
     if (this.draining) throw new Refusal(503, 'draining', 'The relay restarts', { retryAfterSeconds })
@@ -110,7 +121,7 @@ export class Admissions {
 
   async #consider(request: IncomingMessage, origin: string | null, asked: Route): Promise<Considered> {
     const offered = offeredProtocols(request)
-    await this.checkCapacity()
+    await this.#checkRoom()
     const route = this.#parts.policies.restrict(asked)
     const identity = await identify(request, origin, route, this.#parts.auth)
     this.#parts.upstreams.check(route)

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { pino } from 'pino'
 import { type Configuration, ConfigurationError, readConfiguration } from './config.ts'
+import { logToStdout } from './log.ts'
 import { createRelay } from './relay.ts'
 
 /** Exit codes of `sysexits`: a program that starts relays can tell a wrong environment from a failure. */
@@ -16,16 +16,9 @@ function configure(): Configuration {
   }
 }
 
-/** Log lines go to standard output; a full disk there must not end sessions. */
-function logTo(level: string) {
-  const destination = pino.destination({ dest: 1, sync: false })
-  destination.on('error', () => {}) // there is nowhere left to say so
-  return pino({ level, base: null }, destination)
-}
-
 async function main(): Promise<void> {
   const { host, port, drainSeconds, logLevel, relay: options } = configure()
-  const relay = createRelay({ ...options, logger: logTo(logLevel) })
+  const relay = createRelay({ ...options, logger: logToStdout(logLevel) })
   // Before it says that it is ready: from then on it may be told to stop.
   const stop = () => {
     if (relay.draining) process.exit(0)

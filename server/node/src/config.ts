@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isMetricsToken, type MetricsOptions } from './metrics/options.ts'
 import type { RelayOptions } from './options.ts'
 import { isOrigin } from './origins.ts'
 import type { TicketOptions } from './tokens.ts'
@@ -19,7 +20,13 @@ export class ConfigurationError extends Error {
 }
 
 /** Never shown, not even when they are wrong. */
-const SECRETS = new Set(['OPENAI_API_KEY', 'DEEPGRAM_API_KEY', 'TICKET_SECRET', 'ADMIN_TOKEN'])
+const SECRETS = new Set([
+  'OPENAI_API_KEY',
+  'DEEPGRAM_API_KEY',
+  'TICKET_SECRET',
+  'ADMIN_TOKEN',
+  'METRICS_TOKEN',
+])
 const DAY_MS = 86_400_000
 
 const whole = (least: number, most: number, normal: number) =>
@@ -102,6 +109,13 @@ const schema = z.object({
     .string()
     .regex(/^[\x21-\x7e]{16,}$/, { message: 'at least 16 printable characters without spaces' })
     .optional(),
+  METRICS_TOKEN: z
+    .string()
+    .refine(isMetricsToken, { message: 'at least 16 printable characters without spaces' })
+    .optional(),
+  METRICS_PORT: whole(0, 65_535, 0).unwrap().optional(),
+  METRICS_HOST: z.string().optional(),
+  OTEL_TRACES: choice('0', '1').default('0'),
   LOG_LEVEL: choice('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
 })
 
@@ -175,6 +189,8 @@ function relayOptions(config: Environment): RelayOptions {
     inactivityMs: config.INACTIVITY_TIMEOUT,
     maxSessionSeconds: config.MAX_SESSION_SECONDS,
     maxBytesPerSecond: config.MAX_BYTES_PER_SECOND,
+    metrics: metricsOptions(config),
+    tracing: config.OTEL_TRACES === '1',
   }
 }
 
@@ -187,6 +203,10 @@ function stateOptions(config: Environment): Pick<RelayOptions, 'redis' | 'budget
     ...(tokensPerDay + minutesPerDay > 0 && { budgets: { tokensPerDay, minutesPerDay } }),
     ...(adminToken !== undefined && { adminToken }),
   }
+}
+
+function metricsOptions(config: Environment): MetricsOptions {
+  return given({ token: config.METRICS_TOKEN, port: config.METRICS_PORT, host: config.METRICS_HOST })
 }
 
 function ticketOptions(config: Environment): TicketOptions | null {

@@ -16,7 +16,8 @@ export interface Answer {
 /** How long a refused client has to take its answer. */
 const LINGER_MS = 1000
 
-const SECURITY_HEADERS = {
+/** What an answer carries that no page may read. */
+export const SECURITY_HEADERS = {
   'Cache-Control': 'no-store',
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
   'Referrer-Policy': 'no-referrer',

@@ -2,6 +2,8 @@ export type { Authenticate, RelayUser } from './auth.ts'
 export type { BudgetOptions } from './budget-meter.ts'
 export { Refusal, type RefusalOptions, type RelayCode } from './codes.ts'
 export { type Configuration, ConfigurationError, readConfiguration } from './config.ts'
+export type { MetricsOptions } from './metrics/options.ts'
+export type { RelayStats } from './metrics/stats.ts'
 export type { DeepgramOptions, OpenAIOptions, RelayLogger, RelayOptions } from './options.ts'
 export type { Json, JsonObject } from './policy/json.ts'
 export { DEFAULT_FIELDS, DEFAULT_MESSAGES, type Policies, type Policy } from './policy/policy.ts'
@@ -48,3 +50,4 @@ export {
   type TicketOptions,
   type UsedTickets,
 } from './tokens.ts'
+export type { TracingOptions } from './tracing.ts'

@@ -2,14 +2,16 @@ import { env } from 'node:process'
 import type { Logger } from 'pino'
 import type { Authenticate } from './auth.ts'
 import type { BudgetOptions } from './budget-meter.ts'
+import { checkMetricsOptions, type MetricsOptions } from './metrics/options.ts'
 import type { Policies } from './policy/policy.ts'
 import type { ServerTool } from './policy/tools.ts'
 import type { StateOptions } from './state/open-state.ts'
 import type { TokenOptions } from './token-service/options.ts'
 import type { TicketOptions, UsedTickets } from './tokens.ts'
+import type { TracingOptions } from './tracing.ts'
 
 /** What a relay is made of. Times end in their unit; 0 switches a limit off where it says so. */
-export interface RelayOptions extends StateOptions {
+export interface RelayOptions extends StateOptions, TracingOptions {
   /** Without it, `/v1/realtime` answers 503. */
   readonly openai?: OpenAIOptions
   /** Without it, Deepgram's paths answer 503. */
@@ -76,7 +78,9 @@ export interface RelayOptions extends StateOptions {
   readonly maxBytesPerSecond?: number
   /** Default 30,000. */
   readonly maxSlowedMs?: number
-  /** Default: JSON lines to standard output. */
+  /** How metrics and stats are shown over HTTP; default: not at all. */
+  readonly metrics?: MetricsOptions
+  /** Gets known fields and plain words only, whatever the relay meets. Default: JSON lines to standard output. */
   readonly logger?: RelayLogger
 }
 
@@ -150,6 +154,7 @@ export function resolveOptions(options: RelayOptions): ResolvedOptions {
     ...options,
   }
   checkSafety(resolved)
+  checkMetricsOptions(resolved.metrics ?? {})
   return resolved
 }
 

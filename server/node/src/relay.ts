@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { pino } from 'pino'
 import { AdminEndpoints } from './admin.ts'
 import { type Admission, Admissions } from './admission.ts'
 import { type AuthOptions, hashUser, holderOf, type Identity, originOf } from './auth.ts'
@@ -18,6 +17,10 @@ import {
   writeRefusedUpgrade,
 } from './http.ts'
 import { addressOf } from './limits.ts'
+import { allowListed, logToStdout } from './log.ts'
+import { Monitoring } from './metrics/monitoring.ts'
+import { RelayMetrics } from './metrics/registry.ts'
+import { RelayObserver } from './observer.ts'
 import { type RelayLogger, type RelayOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { type OriginPolicy, originPolicy } from './origins.ts'
 import { RelayPolicies } from './policy/policies.ts'
@@ -33,6 +36,7 @@ import { ProviderHealth } from './token-service/provider-health.ts'
 import type { LimitKey } from './token-service/request-limits.ts'
 import { TokenService } from './token-service/token-service.ts'
 import { TicketVerifier } from './tokens.ts'
+import { createTracing } from './tracing.ts'
 import { Upstreams } from './upstreams.ts'
 
 /** Limits on the handshake itself, against clients that send it a byte at a time. */
@@ -80,13 +84,17 @@ export class Relay {
   readonly #budgets: BudgetMeter
   readonly #forgetRevocations: () => void
   readonly #log: RelayLogger
+  readonly #metrics = new RelayMetrics(this.#sessions)
+  readonly #observer: RelayObserver
+  readonly #monitoring: Monitoring | null
   #server: Server | null = null
   #whenEmpty: (() => void)[] = []
 
   constructor(options: RelayOptions) {
     this.#options = resolveOptions(options)
     const { allowedOrigins, prefix } = this.#options
-    this.#log = options.logger ?? pino()
+    this.#log = allowListed(options.logger ?? logToStdout())
+    this.#observer = new RelayObserver(this.#metrics, createTracing(options))
     this.#origins = originPolicy(allowedOrigins)
     this.#upstreams = new Upstreams(options)
     this.#policies = new RelayPolicies(options.policy, options.tools)
@@ -100,9 +108,11 @@ export class Relay {
       policies: this.#policies,
       state,
       onBlock: (request, key) => this.#auditBlock(request, key),
+      record: (limiter, decision) => this.#observer.limited(limiter, decision),
     })
     const endpoints = { tokens: this.#tokenService(), admin: this.#adminEndpoints() }
     this.#endpoints = { prefix, admissions: this.#admissions, ...endpoints }
+    this.#monitoring = this.#createMonitoring()
     if (this.#options.open === false) return
     this.#log.warn('THE RELAY IS OPEN: any page of an allowed origin spends your credit')
   }
@@ -115,6 +125,11 @@ export class Relay {
   /** Whether no new sessions are let in, as the relay is being closed. */
   get draining(): boolean {
     return this.#admissions.draining
+  }
+
+  /** All metrics in Prometheus' text format, for an application that shows them itself. */
+  metrics(): Promise<string> {
+    return this.#metrics.text()
   }
 
   /**
@@ -150,6 +165,7 @@ export class Relay {
    * @returns Whether it is.
    */
   handleRequest(request: IncomingMessage, response: ServerResponse): boolean {
+    if (this.#monitoring?.handle(request, response)) return true
     const answer = findEndpoint(request, this.#endpoints)
     if (answer === null) return false
     answer().then(
@@ -192,6 +208,8 @@ export class Relay {
     server.listen(port, host, resolve)
     await promise
     server.off('error', reject)
+    const metricsPort = (await this.#monitoring?.listen()) ?? null
+    if (metricsPort !== null) this.#log.info({ port: metricsPort }, 'metrics are served')
     const { address, family, port: actual } = server.address() as AddressInfo
     return `http://${family === 'IPv6' ? `[${address}]` : address}:${actual}`
   }
@@ -202,7 +220,10 @@ export class Relay {
    * first one's.
    */
   async close({ drainSeconds = 0 }: { readonly drainSeconds?: number } = {}): Promise<void> {
-    if (!this.draining) this.#log.info({ sessions: this.sessions }, 'draining')
+    if (!this.draining) {
+      this.#log.info({ sessions: this.sessions }, 'draining')
+      this.#metrics.drained()
+    }
     this.#admissions.draining = true
     this.#server?.close()
     this.#server?.closeIdleConnections()
@@ -212,6 +233,7 @@ export class Relay {
     await this.#empty()
     timer.cancel()
     this.#server?.closeAllConnections()
+    this.#monitoring?.close()
     this.#forgetRevocations()
     await this.#shared.close()
   }
@@ -243,7 +265,7 @@ export class Relay {
     if (tickets?.secret === undefined && tokens?.direct === undefined) return null
     const { state } = this.#shared
     const own = { maxRequests, ...this.#options, ...tokens, logger: this.#log, state }
-    return new TokenService(own, this.#providers)
+    return new TokenService(own, this.#providers, this.#observer)
   }
 
   #adminEndpoints(): AdminEndpoints | null {
@@ -270,6 +292,19 @@ export class Relay {
     }
   }
 
+  #createMonitoring(): Monitoring | null {
+    const { metrics: shown, prefix } = this.#options
+    if (shown?.token === undefined && shown?.port === undefined) return null
+    return new Monitoring({
+      ...shown,
+      prefix,
+      metrics: this.#metrics,
+      log: this.#log,
+      draining: () => this.draining,
+      checkCapacity: () => this.#admissions.checkCapacity(),
+    })
+  }
+
   #endAll(): void {
     for (const session of this.#sessions.keys()) session.end('draining', 1012, 'The relay restarts')
   }
@@ -287,6 +322,7 @@ export class Relay {
   #accept(request: IncomingMessage, socket: Socket, head: Buffer, admission: Admission): void {
     if (socket.destroyed || !socket.writable) {
       admission.release()
+      this.#observer.abandoned(admission.route.path)
       return
     }
     if (this.draining) {
@@ -301,15 +337,21 @@ export class Relay {
         `Sec-WebSocket-Accept: ${accept}\r\n` +
         (protocol === null ? '\r\n' : `Sec-WebSocket-Protocol: ${protocol}\r\n\r\n`),
     )
-    this.#startSession(socket, head, admission, originOf(request))
+    this.#startSession(request, socket, head, admission)
   }
 
-  #startSession(socket: Socket, head: Buffer, admission: Admission, origin: string | null): void {
+  #startSession(request: IncomingMessage, socket: Socket, head: Buffer, admission: Admission): void {
     const { route, identity, offered, release } = admission
     const user = identity.user?.user ?? null
     const id = randomUUID()
     const holder = identity.user && holderOf(identity.user, identity.ticket)
-    const fields = { id, user: user && hashUser(user).slice(0, 16), path: route.path, origin }
+    const fields = {
+      id,
+      user: user && hashUser(user).slice(0, 16),
+      path: route.path,
+      origin: originOf(request),
+    }
+    const observer = this.#observer.accepted(request, route)
     const onFailure = (tool: string, error: string) => this.#log.warn({ id, tool, error }, 'tool failed')
     const spent = () => session.end('budget_spent', 4429, "The day's budget is used up")
     const account = user === null ? null : this.#budgets.open(user, spent)
@@ -320,11 +362,19 @@ export class Relay {
       maxSessionMs: this.#maxSessionMs(identity),
       wheel: this.#wheel,
       filter: this.#policies.filter(route, { sessionId: id, user, onFailure }),
-      ...(account !== null && { onUsage: ({ tokens }) => account.useTokens(tokens) }),
-      onDial: (code) => this.#providers.record(route.provider, code),
+      onUsage: ({ tokens }) => {
+        observer.used(tokens)
+        account?.useTokens(tokens)
+      },
+      meter: observer.meter,
+      onDial: (code, connectMs) => {
+        this.#providers.record(route.provider, code)
+        observer.dialled(code, connectMs)
+      },
       onEnd: (summary) => {
         release()
         account?.close()
+        observer.ended(summary)
         this.#ended(session, fields, summary)
       },
     })
@@ -353,7 +403,9 @@ export class Relay {
     writeRefusedUpgrade(socket, answer, commonHeaders(request, this.#origins))
     const path = this.#findRoute(request)?.path ?? null
     const code = error instanceof Refusal ? error.code : null
-    this.#log.info({ path, origin: originOf(request), status: answer.status, code }, 'upgrade refused')
+    const { status } = answer
+    this.#observer.refused(request, path, { status, code })
+    this.#log.info({ path, origin: originOf(request), status, code }, 'upgrade refused')
   }
 
   #answer(request: IncomingMessage, response: ServerResponse, answer: Answer): void {

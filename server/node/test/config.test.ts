@@ -66,6 +66,10 @@ test('readConfiguration() reads every variable', () => {
     BUDGET_TOKENS_PER_DAY: '10',
     BUDGET_MINUTES_PER_DAY: '11',
     ADMIN_TOKEN: adminToken,
+    METRICS_TOKEN: secret,
+    METRICS_PORT: '9',
+    METRICS_HOST: '::1',
+    OTEL_TRACES: '1',
     LOG_LEVEL: 'warn',
   })
   assert.deepEqual(own, { host: '::', port: 0, drainSeconds: 7, logLevel: 'warn' })
@@ -95,6 +99,8 @@ test('readConfiguration() reads every variable', () => {
     inactivityMs: 5000,
     maxSessionSeconds: 6,
     maxBytesPerSecond: 10,
+    metrics: { token: secret, port: 9, host: '::1' },
+    tracing: true,
   })
 })
 
@@ -129,6 +135,12 @@ test('readConfiguration() names the variable in one line, and shows no secret', 
       { OPENAI_API_URL: 'wss://me:hunter2@host/?x' },
       /OPENAI_API_URL must be a URL .*: current value is not shown$/,
     ],
+    [
+      { METRICS_TOKEN: 'short-secret' },
+      /METRICS_TOKEN must be at least 16 printable characters .*: current value is not shown$/,
+    ],
+    [{ METRICS_PORT: '-1' }, /METRICS_PORT must be a whole number from 0 to 65535/],
+    [{ OTEL_TRACES: 'yes' }, /OTEL_TRACES must be one of 0, 1/],
     [{ PORT: '80a' }, /PORT must be a whole number from 0 to 65535: current value is "80a"$/],
     [{ PORT: '65536' }, /PORT must be/],
     [{ HEARTBEAT_INTERVAL: '-1' }, /HEARTBEAT_INTERVAL must be/],

@@ -40,9 +40,9 @@ export class Leg {
     return this.socket.writableNeedDrain && this.socket.writableLength > MOST_BUFFERED_BYTES
   }
 
-  /** Passes bytes on as they are. */
-  write(bytes: Buffer): void {
-    if (this.socket.writable) this.socket.write(bytes)
+  /** Passes bytes on as they are. @param written Called when the kernel has taken them. */
+  write(bytes: Buffer, written?: (error?: Error | null) => void): void {
+    if (this.socket.writable) this.socket.write(bytes, written)
   }
 
   sendText(text: string): void {

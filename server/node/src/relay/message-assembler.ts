@@ -44,6 +44,11 @@ export class MessageAssembler {
     this.#onMessage = onMessage
   }
 
+  /** Whether part of a message is here, and the rest is to come. */
+  get holding(): boolean {
+    return this.#held.bytes > 0 || this.#parts.length > 0
+  }
+
   /** Takes the next piece, and owns it from now on. */
   push(piece: Buffer): void {
     const bytes = this.#join(piece)

@@ -4,7 +4,10 @@ import { MessageWalker, type WalkerEvents, type WalkerOptions } from './message-
 import { encodeMessage, OPCODE } from './wire.ts'
 
 /** One direction of a session: bytes go in as they come, and come out as they may be passed on. */
-export type MessageStream = Pick<MessageWalker, 'push' | 'peek' | 'midFragment' | 'midMessage' | 'holding'>
+export type MessageStream = Pick<
+  MessageWalker,
+  'push' | 'peek' | 'midFragment' | 'midMessage' | 'holding' | 'messages' | 'cuts'
+>
 
 type Bounds = Omit<WalkerOptions, 'masked'>
 
@@ -44,17 +47,25 @@ export class JudgedStream implements MessageStream {
   readonly #walker: MessageWalker
   readonly #options: JudgedOptions
   readonly #forward: (bytes: Buffer) => void
+  readonly #assembler = new MessageAssembler((message) => this.#take(message))
   /** Always between two messages. */
   readonly midFragment = false
   readonly midMessage = false
   /** One chunk may leave as many pieces. */
-  readonly holding = true
+  readonly cuts = true
 
   constructor(options: JudgedOptions, events: WalkerEvents) {
     this.#options = options
     this.#forward = events.forward
-    const assembler = new MessageAssembler((message) => this.#take(message))
-    this.#walker = new MessageWalker(options, { ...events, forward: (bytes) => assembler.push(bytes) })
+    this.#walker = new MessageWalker(options, { ...events, forward: (bytes) => this.#assembler.push(bytes) })
+  }
+
+  get holding(): boolean {
+    return this.#walker.holding || this.#assembler.holding
+  }
+
+  get messages(): number {
+    return this.#walker.messages
   }
 
   push(chunk: Buffer): void {

@@ -93,9 +93,14 @@ export class MessageWalker {
     return this.#open || this.midFragment
   }
 
-  /** Whether the next chunk will be passed on in more than one piece. */
+  /** Whether part of a fragment is kept until the rest of it comes. */
   get holding(): boolean {
     return this.#held.bytes > 0
+  }
+
+  /** Whether the next chunk may be passed on in more than one piece. */
+  get cuts(): boolean {
+    return this.holding
   }
 
   /** How many data messages have begun. */

@@ -28,6 +28,9 @@ const PROVIDERS: Readonly<Record<ProviderPath, ProviderName>> = {
   '/v2/listen': 'deepgram',
 }
 
+/** All of them. */
+export const PROVIDER_PATHS = Object.keys(PROVIDERS) as readonly ProviderPath[]
+
 /** Parameters that are for the relay; the provider never sees them. */
 const OWN_PARAMETERS = new Set(['token', 'service'])
 

@@ -2,6 +2,7 @@ import type { Agent } from 'node:http'
 import type { RelayCode } from '../codes.ts'
 import type { MessageFilter } from './message-filter.ts'
 import type { Route } from './routes.ts'
+import type { SessionMeter, SessionTraffic } from './session-meter.ts'
 import type { TimerWheel } from './timer-wheel.ts'
 
 /** A session's bounds. Times are ms. */
@@ -43,18 +44,19 @@ export interface SessionOptions {
   readonly filter: MessageFilter | null
   /** Called with the tokens of each of OpenAI's responses; without it nobody counts them. */
   readonly onUsage?: (usage: { readonly tokens: number }) => void
+  /** Measures chunks as they pass. */
+  readonly meter?: SessionMeter
   /** How the provider took the handshake; null: well. Not called where the client left before it did. */
-  readonly onDial?: (code: RelayCode | null) => void
+  readonly onDial?: (code: RelayCode | null, connectMs: number) => void
   /** Called once, when both connections are gone. */
   readonly onEnd: (summary: SessionSummary) => void
 }
 
 /** What a session was, once it is over. */
-export interface SessionSummary {
+export interface SessionSummary extends Omit<SessionTraffic, 'bufferedBytes'> {
   readonly durationMs: number
-  /** Bytes on the wire, from the client and from the provider. */
-  readonly bytesUp: number
-  readonly bytesDown: number
+  /** The handshake with the provider, refused or not; null where the client left before its end. */
+  readonly connectMs: number | null
   readonly endedBy: 'client' | 'upstream' | 'relay'
   /** Why, where it was the relay's doing or a connection was lost. */
   readonly code: RelayCode | null

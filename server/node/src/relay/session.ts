@@ -11,7 +11,9 @@ import { Leg } from './leg.ts'
 import { clientStream, type MessageStream, upstreamStream } from './message-stream.ts'
 import type { WalkerEvents } from './message-walker.ts'
 import { errorNotice, warningNotice } from './notices.ts'
+import type { ProviderPath } from './routes.ts'
 import { SessionClock } from './session-clock.ts'
+import type { ChunkSample, SessionTraffic } from './session-meter.ts'
 import type { SessionLimits, SessionOptions, SessionSummary } from './session-options.ts'
 import { SessionRecord } from './session-record.ts'
 import type { WheelTimer } from './timer-wheel.ts'
@@ -44,6 +46,7 @@ export class Session {
   #dialling = true
   #deadline: WheelTimer | null = null
   #waiting: string[] = []
+  #sample: ChunkSample | null = null
 
   /** @param socket The client's, after the handshake. */
   constructor(socket: Socket, options: SessionOptions) {
@@ -69,6 +72,21 @@ export class Session {
         expire: () => this.end('session_limit', 4408, 'The session reached its greatest length'),
       },
     )
+  }
+
+  get path(): ProviderPath {
+    return this.#options.route.path
+  }
+
+  get traffic(): SessionTraffic {
+    const waiting = (leg: Leg | null) => leg?.socket.writableLength ?? 0
+    return {
+      bytesUp: this.#client.bytesIn,
+      bytesDown: this.#upstream?.bytesIn ?? 0,
+      messagesUp: this.#fromClient.messages,
+      messagesDown: this.#fromUpstream.messages,
+      bufferedBytes: waiting(this.#client) + waiting(this.#upstream) + this.#early.bytes,
+    }
   }
 
   /** Begins to relay. @param head What the client sent right behind its handshake. */
@@ -131,9 +149,13 @@ export class Session {
     leg.heard = true
     leg.bytesIn += chunk.length
     const sink = this.#other(leg)?.socket
-    const many = stream.holding && sink !== undefined
+    const many = stream.cuts && sink !== undefined
     if (many) sink.cork()
+    const sample = this.#options.meter?.sample(leg === this.#client ? 'up' : 'down') ?? null
+    this.#sample = sample
     stream.push(chunk)
+    this.#sample = null
+    sample?.end(!stream.holding)
     if (many) sink.uncork()
     this.#speak()
     if (this.#rate !== null && leg === this.#client) this.#slow(this.#rate, chunk.length)
@@ -197,7 +219,7 @@ export class Session {
 
   #forward(bytes: Buffer, sink: Leg | null): void {
     if (this.#state !== 'open' || sink === null) return
-    sink.write(bytes)
+    sink.write(bytes, this.#sample?.write())
     if (sink.clogged) this.#backpressure.hold(this.#other(sink)!)
   }
 
@@ -224,7 +246,7 @@ export class Session {
 
   #open({ socket, head }: Dialled): void {
     this.#dialling = false
-    this.#options.onDial?.(null)
+    this.#dialTimed(null)
     if (this.#state !== 'dialling') {
       socket.on('error', () => {}) // the client left in the same moment; nobody is left to be told
       socket.destroy()
@@ -246,8 +268,12 @@ export class Session {
         ? error
         : new DialError('upstream_unavailable', 'The provider cannot be dialled')
     this.#record.upstreamStatus = failure.status
-    if (!this.#abort.signal.aborted) this.#options.onDial?.(failure.code)
+    if (!this.#abort.signal.aborted) this.#dialTimed(failure.code)
     this.#endWith(byRefusal(failure))
+  }
+
+  #dialTimed(code: RelayCode | null): void {
+    this.#options.onDial?.(code, this.#record.dialled())
   }
 
   #dialEnded(): void {
@@ -357,7 +383,7 @@ export class Session {
     if (!this.#client.socket.closed || this.#upstream?.socket.closed === false) return
     this.#state = 'closed'
     this.#deadline?.cancel()
-    this.#options.onEnd(this.#record.summary(this.#client, this.#upstream))
+    this.#options.onEnd(this.#record.summary(this.traffic, this.#client, this.#upstream))
   }
 
   #other(leg: Leg): Leg | null {

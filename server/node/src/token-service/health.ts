@@ -67,7 +67,8 @@ export function healthAnswer(report: HealthReport): Answer {
   return { status: report.status === 'unhealthy' ? 503 : 200, headers: {}, body: report }
 }
 
-const VERSION = packageVersion()
+/** Of this package. */
+export const VERSION = packageVersion()
 
 function packageVersion(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')

@@ -1,11 +1,12 @@
 import { env } from 'node:process'
-import { pino } from 'pino'
 import type { Authenticate } from '../auth.ts'
 import type { BudgetOptions } from '../budget-meter.ts'
+import { allowListed, logToStdout } from '../log.ts'
 import { checkOrigins, type DeepgramOptions, type OpenAIOptions, type RelayLogger } from '../options.ts'
 import type { StateOptions } from '../state/open-state.ts'
 import type { BlockOptions, SharedState } from '../state/shared-state.ts'
 import type { TicketOptions } from '../tokens.ts'
+import type { TracingOptions } from '../tracing.ts'
 import { type Audit, auditTo } from './audit.ts'
 import type { DirectOptions } from './direct-tokens.ts'
 import type { SessionStore } from './sessions.ts'
@@ -36,7 +37,7 @@ export interface TokenOptions {
 }
 
 /** What a token service is made of. */
-export interface TokenServiceOptions extends TokenOptions, StateOptions {
+export interface TokenServiceOptions extends TokenOptions, StateOptions, TracingOptions {
   /** Exact origins such as `https://example.com`; `*` for all of them, outside production. */
   readonly allowedOrigins: readonly string[]
   /** How tickets for the relay are signed: its `secret`. Without it only `direct` tokens are issued. */
@@ -61,7 +62,14 @@ export interface TokenServiceOptions extends TokenOptions, StateOptions {
   readonly logger?: RelayLogger
 }
 
-type Optional = 'direct' | 'tickets' | 'authenticate' | 'openai' | 'deepgram' | 'budgets'
+type Optional =
+  | 'direct'
+  | 'tickets'
+  | 'authenticate'
+  | 'openai'
+  | 'deepgram'
+  | 'budgets'
+  | keyof TracingOptions
 
 /** Options with every default in its place. */
 export type ResolvedTokenOptions = Required<Omit<TokenServiceOptions, Optional | keyof StateOptions>> &
@@ -82,7 +90,7 @@ export function blockOptions(options: TokenOptions = {}): BlockOptions {
 export function resolveTokenOptions(
   options: TokenServiceOptions & { readonly state: SharedState },
 ): ResolvedTokenOptions {
-  const logger = options.logger ?? pino()
+  const logger = allowListed(options.logger ?? logToStdout())
   const resolved = {
     production: env['NODE_ENV'] === 'production',
     prefix: '',

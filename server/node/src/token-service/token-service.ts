@@ -1,14 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { pino } from 'pino'
 import { checkOrigin, hashUser, originOf, pageOrigin } from '../auth.ts'
-import { Refusal } from '../codes.ts'
+import { Refusal, type RelayCode } from '../codes.ts'
 import { answerEndpoint, type Endpoint } from '../endpoints.ts'
 import { type Answer, answerOfError, commonHeaders, refusalAnswer, writeAnswer } from '../http.ts'
 import { addressOf, rateHeaders, type WindowVerdict } from '../limits.ts'
+import { allowListed, logToStdout } from '../log.ts'
+import { decide } from '../metrics/limit-decision.ts'
+import { type TokenObserver, tokenTracer } from '../observer.ts'
 import { type OriginPolicy, originPolicy } from '../origins.ts'
 import { parseTarget } from '../relay/routes.ts'
 import { openState } from '../state/open-state.ts'
 import type { Revoked, SharedState } from '../state/shared-state.ts'
+import { createTracing } from '../tracing.ts'
 import type { AuditRecord } from './audit.ts'
 import { DirectTokens } from './direct-tokens.ts'
 import { healthAnswer, ServiceMetrics } from './health.ts'
@@ -39,9 +42,10 @@ export interface TokenHandler {
  * @throws {RangeError} Where a number is out of range.
  */
 export function createTokenService(options: TokenServiceOptions): TokenHandler {
-  const logger = options.logger ?? pino()
+  const logger = allowListed(options.logger ?? logToStdout())
   const { state, close } = openState(options, logger)
-  const service = new TokenService({ ...options, logger, state }, new ProviderHealth())
+  const observer = tokenTracer(createTracing(options))
+  const service = new TokenService({ ...options, logger, state }, new ProviderHealth(), observer)
   void state.opened()
   const handle = (request: IncomingMessage, response: ServerResponse, next?: () => void) =>
     service.handle(request, response, next)
@@ -57,9 +61,18 @@ export class TokenService {
   readonly #issuer: TokenIssuer
   readonly #limits: Readonly<Record<'issue' | 'refresh', RequestLimits>>
   readonly #metrics = new ServiceMetrics()
+  readonly #observer: TokenObserver
 
-  /** @param providers What is known of the providers from other traffic. */
-  constructor(options: TokenServiceOptions & { readonly state: SharedState }, providers: ProviderHealth) {
+  /**
+   * @param providers What is known of the providers from other traffic.
+   * @param observer Is told of every request.
+   */
+  constructor(
+    options: TokenServiceOptions & { readonly state: SharedState },
+    providers: ProviderHealth,
+    observer: TokenObserver,
+  ) {
+    this.#observer = observer
     this.#options = resolveTokenOptions(options)
     const { direct, tokenDurationMs: durationMs, windowMs, maxRequests, openai, deepgram } = this.#options
     this.#origins = originPolicy(options.allowedOrigins)
@@ -127,12 +140,18 @@ export class TokenService {
 
   async #answer(request: IncomingMessage, action: 'issue' | 'refresh'): Promise<Answer> {
     const startedAt = performance.now()
-    const answered = (status: number) => this.#metrics.answered(status, performance.now() - startedAt)
+    const observed = this.#observer.asked(request, action)
+    const answered = (status: number, code: RelayCode | null) => {
+      this.#metrics.answered(status, performance.now() - startedAt)
+      observed({ status, code, mode: asking.mode })
+    }
     const address = addressOf(request, this.#options.trustedProxies)
     const limits = this.#limits[action]
     const verdicts: WindowVerdict[] = []
     const limit = async (kind: LimitKey, value: string) => {
-      verdicts.push(await limits.take(kind, value, (key) => this.#audit(asking, { event: 'blocked', key })))
+      const onBlock = (key: LimitKey) => this.#audit(asking, { event: 'blocked', key })
+      const record = (...said: Parameters<TokenObserver['limited']>) => this.#observer.limited(...said)
+      verdicts.push(await decide(`${action}_${kind}`, record, () => limits.take(kind, value, onBlock)))
     }
     const asking: Asking = {
       request,
@@ -149,12 +168,12 @@ export class TokenService {
       const body: TokenAnswer = await this.#issuer[action](asking)
       if (action === 'refresh') this.#metrics.refreshed()
       this.#audit(asking, { event: action === 'issue' ? 'issued' : 'refreshed' })
-      answered(200)
+      answered(200, null)
       return { status: 200, headers: rateHeaders(verdicts.reduce(tighter)), body }
     } catch (error) {
       const refusal = error instanceof Refusal ? error : null
       this.#audit(asking, { event: 'refused', code: refusal?.code ?? null })
-      answered(refusal?.status ?? 503)
+      answered(refusal?.status ?? 503, refusal?.code ?? null)
       throw error
     }
   }
