@@ -26,7 +26,7 @@ import { Session, type SessionSummary } from './relay/session.ts'
 import { TimerWheel } from './relay/timer-wheel.ts'
 import { type OpenedState, openState } from './state/open-state.ts'
 import type { Holder, Revoked } from './state/shared-state.ts'
-import { type Audit, auditTo } from './token-service/audit.ts'
+import { type Audit, auditTo, safely } from './token-service/audit.ts'
 import { ProviderHealth } from './token-service/provider-health.ts'
 import type { LimitKey } from './token-service/request-limits.ts'
 import { TokenService } from './token-service/token-service.ts'
@@ -76,6 +76,7 @@ export class Relay {
   readonly #shared: OpenedState
   readonly #budgets: BudgetMeter
   readonly #forgetRevocations: () => void
+  readonly #audit: Audit
   readonly #log: RelayLogger
   #server: Server | null = null
   #whenEmpty: (() => void)[] = []
@@ -88,6 +89,7 @@ export class Relay {
     this.#upstreams = new Upstreams(options)
     this.#shared = openState(options, this.#log)
     const { state } = this.#shared
+    this.#audit = safely(options.tokens?.audit ?? auditTo(this.#log), this.#log)
     this.#budgets = new BudgetMeter(options.budgets ?? {}, state.budgets, { wheel: this.#wheel })
     this.#forgetRevocations = state.revocations.subscribe(() => this.#endRevoked())
     const onBlock = (request: IncomingMessage, key: LimitKey) => this.#auditBlock(request, key)
@@ -242,10 +244,6 @@ export class Relay {
     if (token === undefined) return null
     const { revocations } = this.#shared.state
     return new AdminEndpoints({ token, revocations, audit: this.#audit, trustedProxies })
-  }
-
-  get #audit(): Audit {
-    return this.#options.tokens?.audit ?? auditTo(this.#log)
   }
 
   #auditBlock(request: IncomingMessage, key: LimitKey): void {
