@@ -107,7 +107,7 @@ export class BudgetMeter {
     const expenses = [...used].map(([user, spending]) => ({ user, ...spending }))
     this.#budgets.spend(expenses).then(
       (spent) => this.#judge(new Map(expenses.map(({ user }, index) => [user, spent[index]!]))),
-      () => {}, // no implementation of ours rejects, and whose own does lets everybody talk
+      () => {}, // an implementation that fails costs nobody the session
     )
   }
 

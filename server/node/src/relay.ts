@@ -31,7 +31,7 @@ import type { SessionSummary } from './relay/session-options.ts'
 import { TimerWheel } from './relay/timer-wheel.ts'
 import { type OpenedState, openState } from './state/open-state.ts'
 import type { Holder, Revoked } from './state/shared-state.ts'
-import { type Audit, auditTo } from './token-service/audit.ts'
+import { type Audit, auditTo, safely } from './token-service/audit.ts'
 import { ProviderHealth } from './token-service/provider-health.ts'
 import type { LimitKey } from './token-service/request-limits.ts'
 import { TokenService } from './token-service/token-service.ts'
@@ -83,6 +83,7 @@ export class Relay {
   readonly #shared: OpenedState
   readonly #budgets: BudgetMeter
   readonly #forgetRevocations: () => void
+  readonly #audit: Audit
   readonly #log: RelayLogger
   readonly #metrics = new RelayMetrics(this.#sessions)
   readonly #observer: RelayObserver
@@ -100,6 +101,7 @@ export class Relay {
     this.#policies = new RelayPolicies(options.policy, options.tools)
     this.#shared = openState(options, this.#log)
     const { state } = this.#shared
+    this.#audit = safely(options.tokens?.audit ?? auditTo(this.#log), this.#log)
     this.#budgets = new BudgetMeter(options.budgets ?? {}, state.budgets, { wheel: this.#wheel })
     this.#forgetRevocations = state.revocations.subscribe(() => this.#endRevoked())
     this.#admissions = new Admissions(this.#options, {
@@ -273,10 +275,6 @@ export class Relay {
     if (token === undefined) return null
     const { revocations } = this.#shared.state
     return new AdminEndpoints({ token, revocations, audit: this.#audit, trustedProxies })
-  }
-
-  get #audit(): Audit {
-    return this.#options.tokens?.audit ?? auditTo(this.#log)
   }
 
   #auditBlock(request: IncomingMessage, key: LimitKey): void {

@@ -153,7 +153,7 @@ test('RelayMetrics counts what limits said, and requests for tokens', async (t) 
     maxConnections: 1,
     maxConnectionsPerUser: 1,
     authenticate: () => ({ user: 'ann' }),
-    tokens: { maxRequests: 1, suspiciousActivityThreshold: 2 },
+    tokens: { maxRequests: 1, suspiciousActivityThreshold: 3 }, // one at the upgrades, two at the tokens
   })
   const { client } = await pair(t, setup)
   await assert.rejects(pair(t, setup), /HTTP 503/)

@@ -113,6 +113,17 @@ test('A relay has an address blocked that goes on after being refused, there and
   assert.equal((await post(one.url, TOKEN)).answer.error.code, 'blocked')
 })
 
+test('A block is no less one where the audit log fails', async (t) => {
+  const audit = () => {
+    throw new TypeError('disk full')
+  }
+  const setup = await setUp(t, { rateLimit: 1, tokens: { suspiciousActivityThreshold: 1, audit } })
+  await join(t, setup, await setup.ticket())
+  await assert.rejects(join(t, setup, await setup.ticket()), refused(429))
+  assert.equal((await setup.logged('audit failed'))['error'], 'TypeError')
+  assert.equal((await preview(setup, await setup.ticket())).code, 'blocked')
+})
+
 test('A user whom the token service blocked opens no session at any relay', async (t) => {
   const { one, other } = await setUpPair(t, {
     authenticate: () => ({ user: 'user-1' }),

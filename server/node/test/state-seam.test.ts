@@ -163,7 +163,7 @@ for (const { name, open } of KINDS) {
     assert.deepEqual(await one.budgets.spend([]), [])
   })
 
-  test(`${name}.revocations reach both at once`, async (t) => {
+  test(`${name}.revocations reach both at once`, { timeout: 5000 }, async (t) => {
     const [one, other] = await open(t)
     const before = { user: 'alice', ticket: 'j1', issuedAt: Date.now() - 1000 }
     assert.equal(await one.revocations.has(before), false)

@@ -21,7 +21,7 @@ export interface MonitoringOptions extends MetricsOptions {
   readonly log: RelayLogger
   readonly draining: () => boolean
   /** Throws a `Refusal` where nobody new is let in. */
-  readonly checkCapacity: () => void
+  readonly checkCapacity: () => Promise<void>
 }
 
 /**
@@ -86,7 +86,7 @@ export class Monitoring {
       case '/health':
         return answer({ status: 'ok' })
       case '/ready':
-        this.#options.checkCapacity()
+        await this.#options.checkCapacity()
         return answer({ status: 'ready' })
       case '/stats': {
         const sources = { metrics, eventLoop: this.#eventLoop, startedAt: this.#startedAt }

@@ -6,7 +6,7 @@ import type { Cap, Lease, Leases } from './shared-state.ts'
 /** Renewed so often within its life that a lease outlives a renewal that fails. */
 const RENEWALS = 3
 /** In one command: some milliseconds, as more would hold up others. */
-const MOST_RENEWED = 1000
+const MOST_RENEWED = 500
 const CAPS = ['total', 'ip', 'user'] as const
 
 /**

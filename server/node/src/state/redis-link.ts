@@ -49,6 +49,7 @@ const DIGESTS = Object.fromEntries(
  */
 export class RedisLink {
   readonly prefix: string
+  readonly #url: string
   readonly #timeoutMs: number
   readonly #log: RelayLogger
   readonly #opened = Promise.withResolvers<void>()
@@ -58,7 +59,6 @@ export class RedisLink {
   #subscriber: Redis | null = null
   #state: 'opening' | 'here' | 'away' | 'closed' = 'opening'
   #probing = false
-  readonly #url: string
   #timer: NodeJS.Timeout | null = null
 
   constructor({ url, prefix = 'voicewire:', timeoutMs = 40 }: RedisOptions, log: RelayLogger) {

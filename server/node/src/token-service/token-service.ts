@@ -12,7 +12,7 @@ import { parseTarget } from '../relay/routes.ts'
 import { openState } from '../state/open-state.ts'
 import type { Revoked, SharedState } from '../state/shared-state.ts'
 import { createTracing } from '../tracing.ts'
-import type { AuditRecord } from './audit.ts'
+import { type Audit, type AuditRecord, safely } from './audit.ts'
 import { DirectTokens } from './direct-tokens.ts'
 import { healthAnswer, ServiceMetrics } from './health.ts'
 import { type ResolvedTokenOptions, resolveTokenOptions, type TokenServiceOptions } from './options.ts'
@@ -60,6 +60,7 @@ export class TokenService {
   readonly #sessions: SessionKeeper
   readonly #issuer: TokenIssuer
   readonly #limits: Readonly<Record<'issue' | 'refresh', RequestLimits>>
+  readonly #record: Audit
   readonly #metrics = new ServiceMetrics()
   readonly #observer: TokenObserver
 
@@ -75,6 +76,7 @@ export class TokenService {
     this.#observer = observer
     this.#options = resolveTokenOptions(options)
     const { direct, tokenDurationMs: durationMs, windowMs, maxRequests, openai, deepgram } = this.#options
+    this.#record = safely(this.#options.audit, this.#options.logger)
     this.#origins = originPolicy(options.allowedOrigins)
     this.#providers = providers
     this.#sessions = new SessionKeeper(this.#options.sessions, this.#options.refreshGraceMs)
@@ -182,11 +184,6 @@ export class TokenService {
     const { address, origin, user, sessionId, mode } = asking
     const hashed = user && hashUser(user).slice(0, 16)
     const known = { at: Date.now(), address, origin, user: hashed, sessionId, mode, code: null, key: null }
-    try {
-      this.#options.audit({ ...known, ...happened })
-    } catch (error) {
-      const name = error instanceof Error ? error.name : typeof error
-      this.#options.logger.warn({ error: name }, 'audit failed')
-    }
+    this.#record({ ...known, ...happened })
   }
 }
