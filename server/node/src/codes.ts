@@ -18,6 +18,7 @@
  * | `refresh_limit` | 403 | The session was refreshed as often as it may be |
  * | `direct_forbidden` | 403 | The user or the provider must go through the relay |
  * | `not_found` | 404 | No such path |
+ * | `function_unknown` | 404 | No function has this name |
  * | `method_not_allowed` | 405 | The path exists, the method does not |
  * | `body_too_big` | 413 | The request's body is over its bound |
  * | `unsupported_media_type` | 415 | The body is not JSON |
@@ -25,6 +26,8 @@
  * | `rate_limited` | 429 | Too many requests in the window |
  * | `blocked` | 429 | Limits were met so often that nothing is answered for a while |
  * | `too_many_connections` | 429 | This address or this user holds as many sessions as it may |
+ * | `internal_error` | 500 | A function failed |
+ * | `function_timeout` | 504 | A function took too long |
  * | `at_capacity` | 503 | The relay holds as many sessions as it may |
  * | `draining` | 503, 1012 | The relay is being restarted: come back |
  * | `provider_not_configured` | 503 | The relay has no key for this provider |
@@ -59,6 +62,7 @@ export type RelayCode =
   | 'refresh_limit'
   | 'direct_forbidden'
   | 'not_found'
+  | 'function_unknown'
   | 'method_not_allowed'
   | 'body_too_big'
   | 'unsupported_media_type'
@@ -66,6 +70,8 @@ export type RelayCode =
   | 'rate_limited'
   | 'blocked'
   | 'too_many_connections'
+  | 'internal_error'
+  | 'function_timeout'
   | 'at_capacity'
   | 'draining'
   | 'provider_not_configured'

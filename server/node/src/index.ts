@@ -1,6 +1,8 @@
 export type { Authenticate, RelayUser } from './auth.ts'
 export { Refusal, type RefusalOptions, type RelayCode } from './codes.ts'
 export { type Configuration, ConfigurationError, readConfiguration } from './config.ts'
+export { createFunctionEndpoint } from './functions/function-endpoint.ts'
+export type { FunctionContext, FunctionEndpointOptions, ServerFunction } from './functions/options.ts'
 export type { DeepgramOptions, OpenAIOptions, RelayLogger, RelayOptions } from './options.ts'
 export type { ProviderName } from './relay/routes.ts'
 export { createRelay, type ListenOptions, Relay } from './relay.ts'

@@ -1,6 +1,7 @@
 import { env } from 'node:process'
 import type { Logger } from 'pino'
 import type { Authenticate } from './auth.ts'
+import type { ServerFunction } from './functions/options.ts'
 import type { TokenOptions } from './token-service/options.ts'
 import type { TicketOptions, UsedTickets } from './tokens.ts'
 
@@ -31,6 +32,10 @@ export interface RelayOptions {
   readonly tokenDurationMs?: number
   /** What else the token service can do. It is there where `tickets.secret` or `tokens.direct` is given. */
   readonly tokens?: TokenOptions
+  /** What the model can have the backend do, by `POST …/function-call`; default: nothing. */
+  readonly functions?: Readonly<Record<string, ServerFunction>>
+  /** How long a function may take, in ms; default 10,000. */
+  readonly functionTimeoutMs?: number
   /** Which tickets were used; default in memory, for one process. */
   readonly usedTickets?: UsedTickets
   /** Requests for tickets, and separately upgrades, per address and minute; default 60, 0: no limit. */

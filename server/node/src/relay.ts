@@ -7,6 +7,7 @@ import { type Admission, Admissions } from './admission.ts'
 import { type AuthOptions, hashUser, type Identity, originOf } from './auth.ts'
 import { Refusal } from './codes.ts'
 import { type EndpointOptions, findEndpoint } from './endpoints.ts'
+import { FunctionEndpoint } from './functions/function-endpoint.ts'
 import {
   type Answer,
   answerOfError,
@@ -76,7 +77,12 @@ export class Relay {
     this.#origins = originPolicy(allowedOrigins)
     this.#upstreams = new Upstreams(options)
     this.#admissions = new Admissions(this.#options, this.#authOptions(), this.#upstreams)
-    this.#endpoints = { prefix, admissions: this.#admissions, tokens: this.#tokenService() }
+    this.#endpoints = {
+      prefix,
+      admissions: this.#admissions,
+      tokens: this.#tokenService(),
+      functions: this.#functions(),
+    }
     if (this.#options.open === false) return
     this.#log.warn('THE RELAY IS OPEN: any page of an allowed origin spends your credit')
   }
@@ -200,6 +206,12 @@ export class Relay {
     const { tokens, tickets, rateLimit: maxRequests } = this.#options
     if (tickets?.secret === undefined && tokens?.direct === undefined) return null
     return new TokenService({ maxRequests, ...this.#options, ...tokens, logger: this.#log }, this.#providers)
+  }
+
+  #functions(): FunctionEndpoint | null {
+    const { functions, tokens, rateLimit: maxRequests } = this.#options
+    if (functions === undefined) return null
+    return new FunctionEndpoint({ maxRequests, ...tokens, ...this.#options, functions, logger: this.#log })
   }
 
   #endAll(): void {
