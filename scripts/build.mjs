@@ -1,7 +1,8 @@
 /** Builds the browser package into dist/, and the servers into theirs. Does nothing where nothing changed. */
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { nameDeclarationsAsPublished } from './declarations.mjs'
 import { ensureInstalled, fail, hash, isFresh, markFresh, ROOT, run } from './environment.mjs'
 
 const INPUTS = [
@@ -10,6 +11,9 @@ const INPUTS = [
   'server/node/src',
   'server/emulator/src',
   'scripts/build.mjs',
+  'scripts/declarations.mjs',
+  'server/node/tsconfig.json',
+  'server/emulator/tsconfig.json',
   'rollup.config.mjs',
   'package-lock.json',
   'tsconfig.base.json',
@@ -28,15 +32,6 @@ function* files(path) {
 function fingerprint() {
   const paths = INPUTS.flatMap((input) => [...files(join(ROOT, input))])
   return hash(...paths.flatMap((path) => [path.slice(ROOT.length), readFileSync(path)]))
-}
-
-/** A declaration keeps the `.ts` of its imports; a package has `.js` and `.d.ts` only. */
-function nameDeclarationsAsPublished(folder) {
-  for (const path of files(folder)) {
-    if (!path.endsWith('.d.ts')) continue
-    const text = readFileSync(path, 'utf8')
-    writeFileSync(path, text.replace(/(['"]\.{1,2}\/[^'"]*)\.ts(['"])/g, '$1.js$2'))
-  }
 }
 
 async function step(name, command, args) {

@@ -106,6 +106,7 @@ export class EmulatorConnection extends Emitter<ConnectionEvents> {
   readonly #socket: WebSocket
   #closedByEmulator = false
 
+  /** The emulator makes it; its declaration would need the types of `ws`. @internal */
   constructor(
     socket: WebSocket,
     request: IncomingMessage,

@@ -28,7 +28,8 @@
  * | `blocked` | 429 | Limits were met so often that nothing is answered for a while |
  * | `too_many_connections` | 429 | This address or this user holds as many sessions as it may |
  * | `budget_spent` | 429, 4429 | The user has spent the budget of the day |
- * | `internal_error` | 500 | The application's function failed |
+ * | `internal_error` | 500 | A function failed |
+ * | `function_timeout` | 504 | A function took too long |
  * | `at_capacity` | 503 | The relay holds as many sessions as it may |
  * | `draining` | 503, 1012 | The relay is being restarted: come back |
  * | `provider_not_configured` | 503 | The relay has no key for this provider |
@@ -77,6 +78,7 @@ export type RelayCode =
   | 'too_many_connections'
   | 'budget_spent'
   | 'internal_error'
+  | 'function_timeout'
   | 'at_capacity'
   | 'draining'
   | 'provider_not_configured'

@@ -1,9 +1,12 @@
 import { z } from 'zod'
+import { type ConfigurationFile, overlay, variablesIn } from './config-file.ts'
+import { ConfigurationError } from './configuration-error.ts'
 import { isMetricsToken, type MetricsOptions } from './metrics/options.ts'
 import type { RelayOptions } from './options.ts'
 import { isOrigin } from './origins.ts'
 import type { TicketOptions } from './tokens.ts'
 import { baseUrl } from './upstreams.ts'
+import { VARIABLES } from './variables.ts'
 
 /** A relay that listens by itself, as the environment describes it. */
 export interface Configuration {
@@ -12,11 +15,6 @@ export interface Configuration {
   readonly drainSeconds: number
   readonly logLevel: string
   readonly relay: RelayOptions
-}
-
-/** The environment is wrong; the message is one line that names the variable and holds no secret. */
-export class ConfigurationError extends Error {
-  override readonly name = 'ConfigurationError'
 }
 
 /** Never shown, not even when they are wrong. */
@@ -52,14 +50,21 @@ const key = z
   .optional()
 
 const origins = z
-  .string({ error: () => 'a comma-separated list of origins such as https://example.com' })
+  .string()
   .transform((text) => text.split(',').map((origin) => origin.trim()))
   .refine((list) => list.every((origin) => origin === '*' || isOrigin(origin)), {
     message: 'a comma-separated list of origins such as https://example.com, without paths',
   })
+  .optional()
+
+const providers = z
+  .string()
+  .transform((text) => text.split(',').map((provider) => provider.trim()))
+  .pipe(z.array(z.enum(['openai', 'deepgram'])))
+  .optional()
 
 /** Every variable, what it must be, and its default. Durations are ms unless the name says seconds. */
-const schema = z.object({
+export const schema = z.object({
   NODE_ENV: z.string().optional(),
   OPENAI_API_KEY: key,
   DEEPGRAM_API_KEY: key,
@@ -116,49 +121,86 @@ const schema = z.object({
   METRICS_PORT: whole(0, 65_535, 0).unwrap().optional(),
   METRICS_HOST: z.string().optional(),
   OTEL_TRACES: choice('0', '1').default('0'),
+  VOICE_AGENT_DIRECT: providers,
+  OPENAI_REALTIME_MODEL: z.string().optional(),
   LOG_LEVEL: choice('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
 })
 
-type Environment = z.infer<typeof schema>
+/** The environment as read; a key for each variable. */
+export type Environment = z.infer<typeof schema>
 
 /**
- * Reads a relay's configuration.
+ * Reads a relay's configuration. What the environment says wins over the file, and the file over defaults.
  *
  * @param env As `process.env`; an empty variable counts as missing.
- * @throws {ConfigurationError} At the first variable that is missing or wrong.
+ * @param file As `readConfigurationFile` read it.
+ * @throws {ConfigurationError} At the first variable or field that is missing or wrong.
  */
-export function readConfiguration(env: Readonly<Record<string, string | undefined>>): Configuration {
-  const present = Object.fromEntries(
+export function readConfiguration(
+  env: Readonly<Record<string, string | undefined>>,
+  file: ConfigurationFile | null = null,
+): Configuration {
+  const own = Object.fromEntries(
     Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
   )
+  const present = { ...(file !== null && variablesIn(file.options)), ...own }
   const result = schema.safeParse(present)
   if (!result.success) {
     const issue = result.error.issues[0]!
-    throw mustBe(String(issue.path[0]), issue.message, present)
+    const name = String(issue.path[0]) as keyof Environment
+    if (file === null || name in own || !(name in present)) throw mustBe(name, wanted(issue), present)
+    throw fieldMustBe(`${VARIABLES[name].option} in ${file.path}`, wanted(issue), shown(name, present))
   }
-  checkTogether(result.data, present)
   const { HOST: host, PORT: port, DRAIN_SECONDS: drainSeconds, LOG_LEVEL: logLevel } = result.data
-  return { host, port, drainSeconds, logLevel, relay: relayOptions(result.data) }
+  const relay = overlay(file?.options ?? {}, relayOptions(result.data))
+  checkTogether(relay, result.data, present)
+  return { host, port, drainSeconds, logLevel, relay }
+}
+
+/** What a variable must be; a wrong item of a list is told as the list. */
+function wanted({ path, message }: z.core.$ZodIssue): string {
+  return path[0] === 'VOICE_AGENT_DIRECT' ? 'openai, deepgram, or both with a comma' : message
 }
 
 /** What only makes sense together. */
-function checkTogether(config: Environment, env: Readonly<Record<string, string | undefined>>): void {
-  const production = config.NODE_ENV === 'production'
-  if (config.OPENAI_API_KEY === undefined && config.DEEPGRAM_API_KEY === undefined) {
+function checkTogether(
+  options: RelayOptions,
+  config: Environment,
+  env: Readonly<Record<string, string | undefined>>,
+): void {
+  const { openai, deepgram, tickets, authenticate, open = false, production, allowedOrigins } = options
+  if (openai?.apiKey === undefined && deepgram?.apiKey === undefined) {
     throw mustBe('OPENAI_API_KEY', 'given, or DEEPGRAM_API_KEY', env)
   }
-  if (config.TICKET_SECRET !== undefined && config.TICKET_JWKS_URL !== undefined) {
+  if (tickets?.secret !== undefined && tickets.jwksUrl !== undefined) {
     throw mustBe('TICKET_JWKS_URL', 'left out where there is TICKET_SECRET', env)
   }
-  const tickets = config.TICKET_SECRET !== undefined || config.TICKET_JWKS_URL !== undefined
-  if (!tickets && config.RELAY_OPEN === 'false') {
+  if (tickets === undefined && authenticate === undefined && open === false) {
     throw mustBe('TICKET_SECRET', 'given, or TICKET_JWKS_URL', env)
   }
-  if (production && config.RELAY_OPEN === 'true')
-    throw mustBe('RELAY_OPEN', 'force or false in production', env)
-  if (production && config.ALLOWED_ORIGINS.includes('*')) {
+  if (production === true && open === true) throw mustBe('RELAY_OPEN', 'force or false in production', env)
+  if (allowedOrigins.length === 0) {
+    throw mustBe('ALLOWED_ORIGINS', 'a comma-separated list of origins such as https://example.com', env)
+  }
+  if (production === true && allowedOrigins.includes('*')) {
     throw mustBe('ALLOWED_ORIGINS', 'a list of named origins in production', env)
   }
+  checkDirect(options, config, env)
+}
+
+/** Whoever may talk to a provider directly does so with its key, and at OpenAI with a model. */
+function checkDirect(
+  { openai, deepgram, tokens }: RelayOptions,
+  { VOICE_AGENT_DIRECT: asked = [] }: Environment,
+  env: Readonly<Record<string, string | undefined>>,
+): void {
+  const where = (provider: string) => `given where VOICE_AGENT_DIRECT names ${provider}`
+  if (asked.includes('openai') && openai === undefined) throw mustBe('OPENAI_API_KEY', where('openai'), env)
+  if (asked.includes('deepgram') && deepgram === undefined) {
+    throw mustBe('DEEPGRAM_API_KEY', where('deepgram'), env)
+  }
+  if (!asked.includes('openai') || tokens?.direct?.openai?.session['model'] !== undefined) return
+  throw mustBe('OPENAI_REALTIME_MODEL', where('openai'), env)
 }
 
 function relayOptions(config: Environment): RelayOptions {
@@ -176,7 +218,8 @@ function relayOptions(config: Environment): RelayOptions {
     ...(tickets !== null && { tickets }),
     ...stateOptions(config),
     ...(prefix !== undefined && { prefix }),
-    allowedOrigins: config.ALLOWED_ORIGINS,
+    ...directOptions(config),
+    allowedOrigins: config.ALLOWED_ORIGINS ?? [],
     production: config.NODE_ENV === 'production',
     open: config.RELAY_OPEN === 'force' ? 'force' : config.RELAY_OPEN === 'true',
     trustedProxies: config.TRUST_PROXY,
@@ -190,7 +233,7 @@ function relayOptions(config: Environment): RelayOptions {
     maxSessionSeconds: config.MAX_SESSION_SECONDS,
     maxBytesPerSecond: config.MAX_BYTES_PER_SECOND,
     metrics: metricsOptions(config),
-    tracing: config.OTEL_TRACES === '1',
+    ...(config.OTEL_TRACES === '1' && { tracing: true }),
   }
 }
 
@@ -207,6 +250,17 @@ function stateOptions(config: Environment): Pick<RelayOptions, 'redis' | 'budget
 
 function metricsOptions(config: Environment): MetricsOptions {
   return given({ token: config.METRICS_TOKEN, port: config.METRICS_PORT, host: config.METRICS_HOST })
+}
+
+function directOptions(config: Environment): Pick<RelayOptions, 'tokens'> {
+  const { VOICE_AGENT_DIRECT: asked, OPENAI_REALTIME_MODEL: model } = config
+  if (asked === undefined) return {}
+  const openai = { session: { type: 'realtime', ...(model !== undefined && { model }) } }
+  const direct = {
+    ...(asked.includes('openai') && { openai }),
+    ...(asked.includes('deepgram') && { deepgram: true }),
+  }
+  return { tokens: { direct } }
 }
 
 function ticketOptions(config: Environment): TicketOptions | null {
@@ -233,8 +287,12 @@ function mustBe(
   what: string,
   env: Readonly<Record<string, string | undefined>>,
 ): ConfigurationError {
+  return fieldMustBe(name, what, shown(name, env))
+}
+
+function fieldMustBe(field: string, what: string, value: string): ConfigurationError {
   return new ConfigurationError(
-    `Cannot start the relay as ${name} must be ${what}: current value is ${shown(name, env)}`,
+    `Cannot start the relay as ${field} must be ${what}: current value is ${value}`,
   )
 }
 

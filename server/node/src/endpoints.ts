@@ -1,8 +1,18 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AdminEndpoints } from './admin.ts'
 import type { Admissions } from './admission.ts'
 import { Refusal } from './codes.ts'
-import { type Answer, preflightAnswer } from './http.ts'
+import type { FunctionEndpoint } from './functions/function-endpoint.ts'
+import {
+  type Answer,
+  answerOfError,
+  commonHeaders,
+  preflightAnswer,
+  refusalAnswer,
+  writeAnswer,
+} from './http.ts'
+import type { RelayLogger } from './options.ts'
+import type { OriginPolicy } from './origins.ts'
 import { findRoute, parseTarget } from './relay/routes.ts'
 import type { TokenService } from './token-service/token-service.ts'
 
@@ -14,6 +24,8 @@ export interface EndpointOptions {
   readonly tokens: TokenService | null
   /** null where operators have no way in. */
   readonly admin: AdminEndpoints | null
+  /** null where there are no functions to call. */
+  readonly functions: FunctionEndpoint | null
 }
 
 /** What a path answers, and to which method. */
@@ -53,9 +65,41 @@ export async function answerEndpoint(endpoint: Endpoint, request: IncomingMessag
   })
 }
 
+/** Endpoints that are served without a relay. */
+export interface EndpointMount {
+  /** In front of every path: '' or such as `/voice`. */
+  readonly prefix: string
+  readonly origins: OriginPolicy
+  readonly logger: RelayLogger
+  /** What is at a path below the prefix; null: nothing of these. */
+  readonly endpointAt: (path: string) => Endpoint | null
+  /** Called for every other path; without it they are answered with 404. */
+  readonly next?: (() => void) | undefined
+}
+
+/** Answers a request for endpoints that are served without a relay. */
+export function handleEndpoint(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { prefix, origins, logger, endpointAt, next }: EndpointMount,
+): void {
+  const path = parseTarget(request.url ?? '')?.path ?? ''
+  const endpoint = path.startsWith(prefix) ? endpointAt(path.slice(prefix.length)) : null
+  if (endpoint === null && next !== undefined) {
+    next()
+    return
+  }
+  const write = (answer: Answer) => writeAnswer(response, answer, commonHeaders(request, origins))
+  if (endpoint === null) {
+    write(refusalAnswer(new Refusal(404, 'not_found', 'There is nothing at this path')))
+    return
+  }
+  answerEndpoint(endpoint, request).then(write, (error: unknown) => write(answerOfError(error, logger)))
+}
+
 function endpointAt(
   request: IncomingMessage,
-  { prefix, admissions, tokens, admin }: EndpointOptions,
+  { prefix, admissions, tokens, admin, functions }: EndpointOptions,
 ): Endpoint | null {
   const target = parseTarget(request.url ?? '')
   if (target === null || !target.path.startsWith(prefix)) return null
@@ -69,7 +113,7 @@ function endpointAt(
     case '/ready':
       return { method: 'GET', answer: () => readiness(admissions) }
     default:
-      return tokens?.endpointAt(path) ?? admin?.endpointAt(path) ?? null
+      return tokens?.endpointAt(path) ?? functions?.endpointAt(path) ?? admin?.endpointAt(path) ?? null
   }
 }
 

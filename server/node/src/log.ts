@@ -36,6 +36,7 @@ const FIELDS: Readonly<Record<string, Check>> = {
   code: word,
   endedBy: word,
   tool: text(/^[\w-]{1,64}$/),
+  function: text(/^[\w-]{1,64}$/),
   error: text(/^[A-Za-z]{1,40}$/),
   // A ticket's id, where it is a UUID as in all that are issued here.
   ticket: text(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/),

@@ -2,6 +2,7 @@ import { env } from 'node:process'
 import type { Logger } from 'pino'
 import type { Authenticate } from './auth.ts'
 import type { BudgetOptions } from './budget-meter.ts'
+import type { ServerFunction } from './functions/options.ts'
 import { checkMetricsOptions, type MetricsOptions } from './metrics/options.ts'
 import type { Policies } from './policy/policy.ts'
 import type { ServerTool } from './policy/tools.ts'
@@ -37,6 +38,10 @@ export interface RelayOptions extends StateOptions, TracingOptions {
   readonly tokenDurationMs?: number
   /** What else the token service can do. It is there where `tickets.secret` or `tokens.direct` is given. */
   readonly tokens?: TokenOptions
+  /** What the model can have the backend do, by `POST …/function-call`; default: nothing. */
+  readonly functions?: Readonly<Record<string, ServerFunction>>
+  /** How long a function may take, in ms; default 10,000. */
+  readonly functionTimeoutMs?: number
   /** What one user may use in a UTC day; default: no limit. */
   readonly budgets?: BudgetOptions
   /** Lets an operator revoke at `/admin/revoke`; at least 16 characters. Without it there is no such path. */

@@ -8,6 +8,7 @@ import { type AuthOptions, hashUser, holderOf, type Identity, originOf } from '.
 import { BudgetMeter } from './budget-meter.ts'
 import { Refusal } from './codes.ts'
 import { type EndpointOptions, findEndpoint } from './endpoints.ts'
+import { FunctionEndpoint } from './functions/function-endpoint.ts'
 import {
   type Answer,
   answerOfError,
@@ -112,8 +113,13 @@ export class Relay {
       onBlock: (request, key) => this.#auditBlock(request, key),
       record: (limiter, decision) => this.#observer.limited(limiter, decision),
     })
-    const endpoints = { tokens: this.#tokenService(), admin: this.#adminEndpoints() }
-    this.#endpoints = { prefix, admissions: this.#admissions, ...endpoints }
+    this.#endpoints = {
+      prefix,
+      admissions: this.#admissions,
+      tokens: this.#tokenService(),
+      functions: this.#functions(),
+      admin: this.#adminEndpoints(),
+    }
     this.#monitoring = this.#createMonitoring()
     if (this.#options.open === false) return
     this.#log.warn('THE RELAY IS OPEN: any page of an allowed origin spends your credit')
@@ -301,6 +307,14 @@ export class Relay {
       draining: () => this.draining,
       checkCapacity: () => this.#admissions.checkCapacity(),
     })
+  }
+
+  #functions(): FunctionEndpoint | null {
+    const { functions, tokens, rateLimit: maxRequests } = this.#options
+    if (functions === undefined) return null
+    const { state } = this.#shared
+    const shared = { functions, logger: this.#log, state }
+    return new FunctionEndpoint({ maxRequests, ...tokens, ...this.#options, ...shared })
   }
 
   #endAll(): void {

@@ -5,8 +5,8 @@ import type { Attributes, Context, Span, Tracer } from '@opentelemetry/api'
 import type { RelayCode } from './codes.ts'
 import type { ProviderPath, Route } from './relay/routes.ts'
 import type { SessionSummary } from './relay/session-options.ts'
-import { VERSION } from './token-service/health.ts'
 import type { TokenMode } from './token-service/sessions.ts'
+import { VERSION } from './version.ts'
 
 /** Traces with OpenTelemetry, for which `@opentelemetry/api` must be installed beside this package. */
 export interface TracingOptions {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { tmpdir } from 'node:os'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -14,7 +15,8 @@ const secret = randomBytes(32).toString('hex')
 const apiKey = randomBytes(16).toString('hex')
 
 function run(t: TestContext, env: Record<string, string>): ChildProcess {
-  const child = spawn(process.execPath, [CLI], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  // Not where a developer may have an .env.
+  const child = spawn(process.execPath, [CLI], { env, cwd: tmpdir(), stdio: ['ignore', 'pipe', 'pipe'] })
   t.after(() => child.kill('SIGKILL'))
   return child
 }

@@ -1,7 +1,7 @@
 import { memoryUsage } from 'node:process'
 import type { ProviderPath } from '../relay/routes.ts'
 import type { SessionTraffic } from '../relay/session-meter.ts'
-import { VERSION } from '../token-service/health.ts'
+import { VERSION } from '../version.ts'
 import type { EventLoopLag, EventLoopWatch } from './event-loop.ts'
 import type { RelayMetrics } from './registry.ts'
 

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import type { Answer } from '../http.ts'
+import { VERSION } from '../version.ts'
 import type { HealthStatus } from './provider-health.ts'
 
 /** What `GET …/health` answers. */
@@ -65,14 +65,6 @@ export class ServiceMetrics {
 /** A report as an answer: 503 where the service is unhealthy. */
 export function healthAnswer(report: HealthReport): Answer {
   return { status: report.status === 'unhealthy' ? 503 : 200, headers: {}, body: report }
-}
-
-/** Of this package. */
-export const VERSION = packageVersion()
-
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
 }
 
 function worst(statuses: readonly HealthStatus[]): HealthStatus {

@@ -1,14 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { checkOrigin, hashUser, originOf, pageOrigin } from '../auth.ts'
 import { Refusal, type RelayCode } from '../codes.ts'
-import { answerEndpoint, type Endpoint } from '../endpoints.ts'
-import { type Answer, answerOfError, commonHeaders, refusalAnswer, writeAnswer } from '../http.ts'
+import { type Endpoint, handleEndpoint } from '../endpoints.ts'
+import type { Answer } from '../http.ts'
 import { addressOf, rateHeaders, type WindowVerdict } from '../limits.ts'
 import { allowListed, logToStdout } from '../log.ts'
 import { decide } from '../metrics/limit-decision.ts'
 import { type TokenObserver, tokenTracer } from '../observer.ts'
 import { type OriginPolicy, originPolicy } from '../origins.ts'
-import { parseTarget } from '../relay/routes.ts'
 import { openState } from '../state/open-state.ts'
 import type { Revoked, SharedState } from '../state/shared-state.ts'
 import { createTracing } from '../tracing.ts'
@@ -94,18 +93,8 @@ export class TokenService {
   /** Answers a request; see `TokenHandler`. */
   handle(request: IncomingMessage, response: ServerResponse, next?: () => void): void {
     const { prefix, logger } = this.#options
-    const path = parseTarget(request.url ?? '')?.path ?? ''
-    const endpoint = path.startsWith(prefix) ? this.endpointAt(path.slice(prefix.length)) : null
-    if (endpoint === null && next !== undefined) {
-      next()
-      return
-    }
-    const write = (answer: Answer) => writeAnswer(response, answer, commonHeaders(request, this.#origins))
-    if (endpoint === null) {
-      write(refusalAnswer(new Refusal(404, 'not_found', 'There is nothing at this path')))
-      return
-    }
-    answerEndpoint(endpoint, request).then(write, (error: unknown) => write(answerOfError(error, logger)))
+    const endpointAt = (path: string) => this.endpointAt(path)
+    handleEndpoint(request, response, { prefix, logger, origins: this.#origins, endpointAt, next })
   }
 
   /** What is at a path below the prefix; null where that is not the service's. */

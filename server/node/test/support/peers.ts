@@ -136,15 +136,21 @@ export interface ConnectOptions {
   readonly protocols?: string[]
   readonly headers?: Record<string, string>
   readonly origin?: string
+  /** The certificate to believe, for `wss:`. */
+  readonly ca?: string
+  /** Where to come from, such as `127.0.0.2`. */
+  readonly localAddress?: string
 }
 
 /** Opens a WebSocket; rejects with the HTTP status where it is refused. */
 export async function connect(t: TestContext, url: string, options: ConnectOptions = {}): Promise<Peer> {
-  const { protocols = [], headers = {}, origin } = options
+  const { protocols = [], headers = {}, origin, ca, localAddress } = options
   const socket = new WebSocket(url.replace('http', 'ws'), protocols, {
     headers,
     perMessageDeflate: false,
     ...(origin !== undefined && { origin }),
+    ...(ca !== undefined && { ca }),
+    ...(localAddress !== undefined && { localAddress }),
   })
   t.after(() => socket.terminate())
   const peer = new Peer(socket)
