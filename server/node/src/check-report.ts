@@ -30,8 +30,8 @@ function providers({ openai, deepgram }: RelayOptions): string[] {
     deepgram?.agentUrl ?? DEFAULT_URLS.deepgramAgent,
   ]
   return [
-    ...(openai === undefined ? [] : [`OpenAI at ${at(openai.url ?? DEFAULT_URLS.openai)}`]),
-    ...(deepgram === undefined ? [] : [`Deepgram at ${at(...deepgramUrls)}`]),
+    ...(openai?.apiKey === undefined ? [] : [`OpenAI at ${at(openai.url ?? DEFAULT_URLS.openai)}`]),
+    ...(deepgram?.apiKey === undefined ? [] : [`Deepgram at ${at(...deepgramUrls)}`]),
   ]
 }
 

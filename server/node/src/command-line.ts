@@ -33,11 +33,11 @@ const FLAGS = {
   version: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   origin: { type: 'string', multiple: true },
-  'check-keys': { type: 'boolean' },
+  'no-check-keys': { type: 'boolean' },
 } as const
 
 /** What only `init` understands, and what it does not. */
-const OF_INIT = ['origin', 'check-keys'] as const
+const OF_INIT = ['origin', 'no-check-keys'] as const
 const NOT_OF_INIT = ['config', 'check'] as const
 
 /**
@@ -59,14 +59,14 @@ export function readCommandLine(args: readonly string[]): Command {
     throw new UsageError(`Cannot use --${misplaced} ${name === 'init' ? 'with' : 'without'} init`)
   }
   if (name === 'init') {
-    return { name, origins: values.origin ?? [], checkKeys: values['check-keys'] ?? true }
+    return { name, origins: values.origin ?? [], checkKeys: values['no-check-keys'] !== true }
   }
   return { name: values.check === true ? 'check' : 'serve', config: values.config ?? null }
 }
 
 function parse(args: readonly string[]) {
   try {
-    return parseArgs({ args: [...args], options: FLAGS, allowPositionals: true, allowNegative: true })
+    return parseArgs({ args: [...args], options: FLAGS, allowPositionals: true })
   } catch (error) {
     const [line = ''] = error instanceof Error ? error.message.split(/[\n.]/) : []
     throw new UsageError(`${line}: see voicewire-relay --help`)

@@ -195,8 +195,9 @@ function checkDirect(
   env: Readonly<Record<string, string | undefined>>,
 ): void {
   const where = (provider: string) => `given where VOICE_AGENT_DIRECT names ${provider}`
-  if (asked.includes('openai') && openai === undefined) throw mustBe('OPENAI_API_KEY', where('openai'), env)
-  if (asked.includes('deepgram') && deepgram === undefined) {
+  if (asked.includes('openai') && openai?.apiKey === undefined)
+    throw mustBe('OPENAI_API_KEY', where('openai'), env)
+  if (asked.includes('deepgram') && deepgram?.apiKey === undefined) {
     throw mustBe('DEEPGRAM_API_KEY', where('deepgram'), env)
   }
   if (!asked.includes('openai') || tokens?.direct?.openai?.session['model'] !== undefined) return

@@ -133,6 +133,7 @@ export class FunctionEndpoint {
     const fields = { function: name, user: hashUser(user.user).slice(0, 16) }
     const ended = () => ({ ...fields, durationMs: Math.round(performance.now() - startedAt) })
     request.socket.once('close', left)
+    if (request.socket.destroyed) left() // it left while it was asked who it is
     try {
       const content = await runFunction(run, args, { id, user, signal: caller.signal, timeoutMs })
       logger.info(ended(), 'function called')

@@ -64,7 +64,7 @@ async function writeNew(folder: string, files: Readonly<Record<string, string>>)
   const written: string[] = []
   for (const [name, content] of Object.entries(files)) {
     try {
-      const file = await open(join(folder, name), 'wx', 0o600)
+      const file = await open(join(folder, name), 'wx', name === '.env' ? 0o600 : 0o666)
       written.push(name)
       await file.writeFile(content).finally(() => file.close())
     } catch (error) {
