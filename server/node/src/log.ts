@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { pino } from 'pino'
 import type { RelayLogger } from './options.ts'
 import { isOrigin } from './origins.ts'
+import { StdoutLines } from './stdout-lines.ts'
 
 /** Whether a value may be logged in a field. */
 type Check = (value: unknown) => boolean
@@ -59,9 +60,6 @@ const FIELDS: Readonly<Record<string, Check>> = {
 /** Plain words: what carries a key, a ticket, a URL or an id has digits, dots or signs, or is longer. */
 const MESSAGE = /^[A-Za-z]{1,20}(?:[,:]? [A-Za-z]{1,20}){0,23}$/
 
-/** Waiting lines beyond this are dropped: a full disk must not fill the memory, too. */
-const MOST_WAITING_BYTES = 4 * 1024 * 1024
-
 /**
  * Puts the allow-list in front of a logger: only known fields with values of their kind get through, and a message
  * of plain words. A logger that throws ends nothing.
@@ -86,11 +84,12 @@ export function allowListed(logger: RelayLogger): RelayLogger {
   return safe as unknown as RelayLogger // pino's own types also know arguments that are dropped here
 }
 
+let stdout: StdoutLines | null = null
+
 /** JSON lines on standard output. What cannot be written there is dropped, and ends nothing. */
 export function logToStdout(level = 'info'): RelayLogger {
-  const destination = pino.destination({ dest: 1, sync: false, maxLength: MOST_WAITING_BYTES })
-  destination.on('error', () => {}) // there is nowhere left to say so
-  return pino({ level, base: null }, destination)
+  stdout ??= new StdoutLines()
+  return pino({ level, base: null }, stdout)
 }
 
 /** The fields that may be logged. An error is logged by its name: its message could hold anything. */
