@@ -33,6 +33,7 @@ const CODES: Readonly<Record<string, VoiceErrorCode>> = {
   too_many_connections: 'rate-limited',
   budget_spent: 'quota-exceeded',
   internal_error: 'provider-error',
+  function_timeout: 'provider-error',
   at_capacity: LOST,
   draining: LOST,
   provider_not_configured: 'provider-error',

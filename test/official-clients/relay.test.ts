@@ -73,6 +73,7 @@ function assertHidden({ apiKey }: Place): void {
   assert.ok(!JSON.stringify([headers, [...query], offered]).includes(apiKey))
 }
 
+// R-PATH-1, R-UP-4
 for (const [path, policy] of Object.entries(PATHS)) {
   for (const [client, converse] of Object.entries(CLIENTS)) {
     test(`${client} holds a spoken conversation through ${path}`, { timeout: 30_000 }, async (t) => {

@@ -248,3 +248,16 @@ test('Relay gives a place back when a session ends because the provider refused'
   }
   assert.equal((await fetch(`${setup.url}/ready`)).status, 200)
 })
+
+// R-HTTP-4, R-HTTP-5, R-LIMIT-1
+test('Relay is alive but not ready while it is full', async (t) => {
+  const setup = await setUp(t, { maxConnections: 1 })
+  const client = await join(t, setup)
+  assert.equal((await fetch(`${setup.url}/health`)).status, 200)
+  const ready = await fetch(`${setup.url}/ready`)
+  assert.equal(ready.status, 503)
+  assert.equal(((await ready.json()) as { error: { code: string } }).error.code, 'at_capacity')
+  client.socket.close()
+  await setup.ended(1)
+  assert.equal((await fetch(`${setup.url}/ready`)).status, 200)
+})

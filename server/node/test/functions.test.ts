@@ -36,6 +36,7 @@ async function start(
   return { url: await serve(t, handler), log }
 }
 
+// R-CALL-1
 test('The function endpoint answers with what the function returns, as text', async (t) => {
   const results: Record<string, unknown> = {
     text: 'as "it" is',
@@ -78,6 +79,7 @@ test('The function endpoint gives the arguments as an object, and says who calls
   }
 })
 
+// R-CALL-2
 test('The function endpoint refuses what is no call, with CORS headers and without an echo', async (t) => {
   const { url } = await start(t, { f: () => 'x' })
   const hidden = 'hidden-in-the-arguments'
@@ -171,6 +173,7 @@ test('The function endpoint aborts a function whose caller has gone', async (t) 
   await aborted.promise
 })
 
+// R-CALL-3
 test('The function endpoint asks the application, and believes tickets', async (t) => {
   const whoami: ServerFunction = (_args, { user }) => user.user
   const { url } = await start(
@@ -222,7 +225,7 @@ test('The function endpoint limits how often one address and one user call', asy
   assert.deepEqual([third.status, third.answer.error.code], [429, 'rate_limited'])
   assert.equal(third.response.headers.get('retry-after'), String(third.answer.error.retryAfter))
   assert.equal((await post(url, PATH, call('f'))).answer.error.code, 'blocked')
-  assert.equal((await log.find('function calls blocked'))[0]!['limit'], 'ip')
+  assert.equal((await log.find('function calls blocked'))[0]!['key'], 'ip')
 })
 
 test('A relay has the function endpoint below its prefix, for tickets that opened a session too', async (t) => {

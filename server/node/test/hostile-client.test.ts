@@ -103,10 +103,11 @@ test('Relay ends a session whose client never says a word, not even a pong', asy
 
 // R-LIMIT-5
 test('Relay frees everything after a thousand sessions that come and go', async (t) => {
-  const { url, upstream, relay, authorization } = await setUp(t, {
+  const setup = await setUp(t, {
     maxConnections: 0,
     maxConnectionsPerIp: 0,
   })
+  const { url, upstream, relay, authorization } = setup
   for (let round = 0; round < 20; round += 1) {
     const leave = async () => {
       const client = await connect(t, `${url}/v1/realtime`, { headers: await authorization() })
@@ -126,5 +127,7 @@ test('Relay frees everything after a thousand sessions that come and go', async 
   await relay.close()
   assert.equal(relay.sessions, 0)
   assert.equal(upstream.connections, 0)
-  // One line for each, ended by the client.
+  const lines = linesOf(setup, 'session ended')
+  assert.equal(lines.length, 1001)
+  assert.ok(lines.every((line) => line['endedBy'] === 'client'))
 })

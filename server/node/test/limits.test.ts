@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ConnectionLimits, checkRate, clientAddress, rateHeaders, SlidingWindow } from '../src/limits.ts'
 
+// R-LIMIT-4
 test('SlidingWindow.take() never allows more than its number in any stretch of its length', () => {
   let now = 0
   const window = new SlidingWindow({ windowMs: 1000, maxRequests: 10 }, () => now)
@@ -75,6 +76,7 @@ test('ConnectionLimits keeps an address and a user of the same name apart', () =
   assert.equal(limits.check({ ip: 'y', user: 'x' }, { total: 0, perIp: 0, perUser: 1 }), null)
 })
 
+// R-LIMIT-6
 test('clientAddress() believes exactly as many entries as there are proxies', () => {
   assert.equal(clientAddress('192.0.2.1', '203.0.113.1', 0), '192.0.2.1')
   assert.equal(clientAddress('192.0.2.1', '203.0.113.1', 1), '203.0.113.1')
@@ -85,6 +87,7 @@ test('clientAddress() believes exactly as many entries as there are proxies', ()
   assert.equal(clientAddress('192.0.2.1', '203.0.113.1', 2), '192.0.2.1')
 })
 
+// R-LIMIT-2
 test('clientAddress() counts an IPv6 client by its /64', () => {
   assert.equal(clientAddress('::ffff:192.0.2.1', '', 0), '192.0.2.1')
   assert.equal(clientAddress('2001:db8:1:2:3:4:5:6', '', 0), '2001:db8:1:2::/64')

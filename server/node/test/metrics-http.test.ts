@@ -9,6 +9,7 @@ import { serve } from './support/token-services.ts'
 const token = randomBytes(16).toString('hex')
 const bearer = (shown: string) => ({ headers: { Authorization: `Bearer ${shown}` } })
 
+// R-HTTP-6
 test('GET /metrics and /stats do not exist without a token', async (t) => {
   const { url } = await setUp(t)
   for (const path of ['/metrics', '/stats']) {

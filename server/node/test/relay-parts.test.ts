@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { RelayCode } from '../src/codes.ts'
 import { showsActivity } from '../src/relay/activity.ts'
 import { ByteQueue } from '../src/relay/byte-queue.ts'
 import { cutReason, isWireCloseCode, mapCloseCode } from '../src/relay/close-codes.ts'
@@ -110,6 +111,7 @@ test('findRoute() strips token and service however they are written and keeps th
   assert.equal(query('a=ü\r\nX: y'), '?a=%C3%BC%0D%0AX:%20y')
 })
 
+// R-CLOSE-4, R-CLOSE-5, R-CLOSE-7
 test('errorNotice() and warningNotice() have the provider’s shapes', () => {
   const error = JSON.parse(errorNotice('openai', 'upstream_rate_limited', 'why'))
   assert.match(error.event_id, /^event_[0-9a-f]{32}$/)
@@ -121,6 +123,12 @@ test('errorNotice() and warningNotice() have the provider’s shapes', () => {
     event_id: null,
   }
   assert.deepEqual(error, { type: 'error', event_id: error.event_id, error: detail })
+  const typeOf = (code: RelayCode) => JSON.parse(errorNotice('openai', code, '')).error.type
+  assert.deepEqual(
+    (['message_forbidden', 'policy_violation', 'too_fast'] as const).map(typeOf),
+    Array(3).fill('invalid_request_error'),
+  )
+  assert.deepEqual([typeOf('budget_spent'), typeOf('revoked')], ['rate_limit_error', 'server_error'])
   const deepgram = { type: 'Error', code: 'draining', description: 'why' }
   assert.deepEqual(JSON.parse(errorNotice('deepgram', 'draining', 'why')), deepgram)
   assert.equal(JSON.parse(warningNotice('openai', 'draining', 'why')).type, 'relay.warning')

@@ -13,7 +13,10 @@ const DEEPGRAM_KEY = 'dg-test-0123456789'
 const SESSION = { type: 'realtime', model: 'gpt-realtime-2.1', instructions: 'Speak like a sailor.' }
 
 async function startEmulator(t: TestContext): Promise<string> {
-  const emulator = await createEmulator({ apiKeys: { openai: [OPENAI_KEY], deepgram: [DEEPGRAM_KEY] } })
+  const emulator = await createEmulator({
+    port: 0,
+    apiKeys: { openai: [OPENAI_KEY], deepgram: [DEEPGRAM_KEY] },
+  })
   t.after(() => emulator.close())
   return emulator.url
 }
