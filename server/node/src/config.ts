@@ -233,7 +233,7 @@ function relayOptions(config: Environment): RelayOptions {
     inactivityMs: config.INACTIVITY_TIMEOUT,
     maxSessionSeconds: config.MAX_SESSION_SECONDS,
     maxBytesPerSecond: config.MAX_BYTES_PER_SECOND,
-    metrics: metricsOptions(config),
+    ...metricsOptions(config),
     ...(config.OTEL_TRACES === '1' && { tracing: true }),
   }
 }
@@ -249,8 +249,10 @@ function stateOptions(config: Environment): Pick<RelayOptions, 'redis' | 'budget
   }
 }
 
-function metricsOptions(config: Environment): MetricsOptions {
-  return given({ token: config.METRICS_TOKEN, port: config.METRICS_PORT, host: config.METRICS_HOST })
+function metricsOptions(config: Environment): { readonly metrics?: MetricsOptions } {
+  const { METRICS_TOKEN: token, METRICS_PORT: port, METRICS_HOST: host } = config
+  const metrics = given({ token, port, host })
+  return Object.keys(metrics).length === 0 ? {} : { metrics }
 }
 
 function directOptions(config: Environment): Pick<RelayOptions, 'tokens'> {
