@@ -184,7 +184,7 @@ export class Relay {
     server.listen(port, host, resolve)
     await promise
     server.off('error', reject)
-    const metricsPort = (await this.#monitoring?.listen()) ?? null
+    const metricsPort = (await this.#listenForMetrics(server)) ?? null
     if (metricsPort !== null) this.#log.info({ port: metricsPort }, 'metrics are served')
     const { address, family, port: actual } = server.address() as AddressInfo
     return `http://${family === 'IPv6' ? `[${address}]` : address}:${actual}`
@@ -227,6 +227,16 @@ export class Relay {
     if (tickets?.secret === undefined && tokens?.direct === undefined) return null
     const options = { maxRequests, ...this.#options, ...tokens, logger: this.#log }
     return new TokenService(options, this.#providers, this.#observer)
+  }
+
+  /** Where the port of its own is taken, nothing is left listening. */
+  async #listenForMetrics(server: Server): Promise<number | null | undefined> {
+    try {
+      return await this.#monitoring?.listen()
+    } catch (error) {
+      server.close()
+      throw error
+    }
   }
 
   #createMonitoring(): Monitoring | null {

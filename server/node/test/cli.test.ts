@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { issueTicket } from '../src/index.ts'
 import { connect, Upstream } from './support/peers.ts'
+import { recordAnswers, recordChild, registerSecrets, registerSecretsOf } from './support/secrets.ts'
 
 const CLI = fileURLToPath(new URL('../src/cli.ts', import.meta.url))
 const secret = randomBytes(32).toString('hex')
@@ -15,6 +16,8 @@ const apiKey = randomBytes(16).toString('hex')
 function run(t: TestContext, env: Record<string, string>): ChildProcess {
   const child = spawn(process.execPath, [CLI], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   t.after(() => child.kill('SIGKILL'))
+  registerSecretsOf(env)
+  recordChild(child)
   return child
 }
 
@@ -34,8 +37,10 @@ async function start(t: TestContext, more: Record<string, string> = {}) {
   const [line] = (await once(lines, 'line')) as [string]
   const url = /^voicewire-relay listens on (http:\/\/127\.0\.0\.1:\d+)$/.exec(line)?.[1]
   assert.ok(url, line)
+  recordAnswers(t, url)
   const join = async () => {
     const { token } = await issueTicket({ user: 'u' }, { secret })
+    registerSecrets(token)
     const client = await connect(t, `${url}/v1/realtime`, { headers: { Authorization: `Bearer ${token}` } })
     return { client, provider: await upstream.accept() }
   }
