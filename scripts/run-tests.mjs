@@ -7,27 +7,36 @@ import { fail, ROOT, run } from './environment.mjs'
 import { ensurePrograms } from './packages.mjs'
 
 const CACHE = join(ROOT, '.cache')
+/** Where tests of the relay record what it lets out; the part `secrets` looks through it. */
+const RELAY_OUTPUT = join(CACHE, 'relay-output')
 const TYPES = ['.', 'src/audio/worklets', 'server/node', 'server/emulator', 'test', 'bench']
 
 /** Files of node:test, whose totals come from a TAP report beside the readable one. */
-function nodeTests(name, patterns, { concurrency = 2 } = {}) {
+function nodeTests(name, patterns, { concurrency = 2, env = {} } = {}) {
   return async () => {
     const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: ROOT })).sort()
     if (files.length === 0) fail(`no tests were found for ${name}`)
     const tap = join(CACHE, `${name}.tap`)
-    const code = await run('node', [
+    const options = [
       '--test',
       `--test-concurrency=${concurrency}`,
       '--test-reporter=spec',
       '--test-reporter-destination=stdout',
       '--test-reporter=tap',
       `--test-reporter-destination=${tap}`,
-      ...files,
-    ])
+    ]
+    const code = await run('node', [...options, ...files], { env })
     const report = readFileSync(tap, 'utf8')
     const count = (word) => Number(new RegExp(`^# ${word} (\\d+)$`, 'm').exec(report)?.[1] ?? 0)
     return { code, passed: count('pass'), failed: count('fail') + count('cancelled') }
   }
+}
+
+/** The tests of modules; what the relays in them let out is recorded anew. */
+async function unitTests() {
+  rmSync(RELAY_OUTPUT, { recursive: true, force: true })
+  const env = { RELAY_OUTPUT }
+  return nodeTests('unit', ['test/*.test.ts', 'server/*/test/*.test.ts'], { env })()
 }
 
 async function browserTests() {
@@ -61,7 +70,8 @@ const PARTS = {
   lint: check('biome', 'check', '--error-on-warnings', '.'),
   types,
   size: check('size-limit'),
-  unit: nodeTests('unit', ['test/*.test.ts', 'server/*/test/*.test.ts']),
+  unit: unitTests,
+  secrets: nodeTests('secrets', ['server/*/test-after/*.test.ts']),
   browser: browserTests,
   clients: nodeTests('clients', ['test/official-clients/*.test.ts']),
   e2e: nodeTests('e2e', ['test/e2e/*.test.ts'], { concurrency: 1 }),

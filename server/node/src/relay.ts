@@ -216,7 +216,7 @@ export class Relay {
     server.listen(port, host, resolve)
     await promise
     server.off('error', reject)
-    const metricsPort = (await this.#monitoring?.listen()) ?? null
+    const metricsPort = (await this.#listenForMetrics(server)) ?? null
     if (metricsPort !== null) this.#log.info({ port: metricsPort }, 'metrics are served')
     const { address, family, port: actual } = server.address() as AddressInfo
     return `http://${family === 'IPv6' ? `[${address}]` : address}:${actual}`
@@ -293,6 +293,16 @@ export class Relay {
     const { revocations } = this.#shared.state
     for (const [session, holder] of this.#sessions) {
       if (holder !== null && revocations.knows(holder)) endRevoked(session)
+    }
+  }
+
+  /** Where the port of its own is taken, nothing is left listening. */
+  async #listenForMetrics(server: Server): Promise<number | null | undefined> {
+    try {
+      return await this.#monitoring?.listen()
+    } catch (error) {
+      server.close()
+      throw error
     }
   }
 

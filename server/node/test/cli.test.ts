@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { issueTicket } from '../src/index.ts'
 import { connect, Upstream } from './support/peers.ts'
 import { RedisServer, until } from './support/redis.ts'
+import { recordAnswers, recordChild, registerSecrets, registerSecretsOf } from './support/secrets.ts'
 
 const CLI = fileURLToPath(new URL('../src/cli.ts', import.meta.url))
 const secret = randomBytes(32).toString('hex')
@@ -18,6 +19,8 @@ function run(t: TestContext, env: Record<string, string>): ChildProcess {
   // Not where a developer may have an .env.
   const child = spawn(process.execPath, [CLI], { env, cwd: tmpdir(), stdio: ['ignore', 'pipe', 'pipe'] })
   t.after(() => child.kill('SIGKILL'))
+  registerSecretsOf(env)
+  recordChild(child)
   return child
 }
 
@@ -37,8 +40,10 @@ async function start(t: TestContext, more: Record<string, string> = {}) {
   const [line] = (await once(lines, 'line')) as [string]
   const url = /^voicewire-relay listens on (http:\/\/127\.0\.0\.1:\d+)$/.exec(line)?.[1]
   assert.ok(url, line)
+  recordAnswers(t, url)
   const join = async () => {
     const { token } = await issueTicket({ user: 'u' }, { secret })
+    registerSecrets(token)
     const client = await connect(t, `${url}/v1/realtime`, { headers: { Authorization: `Bearer ${token}` } })
     return { client, provider: await upstream.accept() }
   }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { test } from 'node:test'
 import { createRelay } from '../src/index.ts'
 import { connect } from './support/peers.ts'
@@ -132,6 +134,24 @@ test('Metrics on a port of their own need the bearer where there is one', async 
   assert.equal((await fetch(`${own}/metrics`, bearer(token))).status, 200)
   assert.equal((await fetch(`${own}/ready`)).status, 200)
   assert.equal((await fetch(`${setup.url}/metrics`, bearer(token))).status, 404)
+})
+
+test('listen() leaves nothing behind where the port for metrics is taken', async (t) => {
+  const taken = Number(new URL(await serve(t, (_request, response) => void response.end())).port)
+  const relay = createRelay({
+    tickets: { secret: randomBytes(32).toString('hex') },
+    allowedOrigins: [ORIGIN],
+    metrics: { port: taken },
+    logger: { info: () => {}, warn: () => {} },
+  })
+  t.after(() => relay.close())
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  await assert.rejects(relay.listen({ port }), /EADDRINUSE/)
+  await assert.rejects(fetch(`http://127.0.0.1:${port}/health`))
 })
 
 test('createRelay() refuses a short token for metrics, and does not show it', () => {

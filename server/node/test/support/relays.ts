@@ -10,6 +10,7 @@ import {
   type TicketClaims,
 } from '../../src/index.ts'
 import { Upstream } from './peers.ts'
+import { recordAnswers, recordOutput, registerSecrets, registerSecretsOf } from './secrets.ts'
 
 export const ORIGIN = 'https://app.example'
 
@@ -53,10 +54,16 @@ export async function setUp(
     logger: pino({ base: null }, log),
     ...rest,
   })
+  registerSecrets(key, secret)
+  registerSecretsOf(rest)
   const address = await relay.listen()
+  recordAnswers(t, address)
   t.after(() => relay.close())
-  const ticket = async (claims: Partial<TicketClaims> = {}) =>
-    (await issueTicket({ user: 'user-1', ...claims }, { secret })).token
+  const ticket = async (claims: Partial<TicketClaims> = {}) => {
+    const { token } = await issueTicket({ user: 'user-1', ...claims }, { secret })
+    registerSecrets(token)
+    return token
+  }
   return {
     relay,
     url: address,
@@ -78,6 +85,7 @@ export class LogLines extends Writable {
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
     this.text += chunk.toString()
+    recordOutput('log', chunk.toString())
     for (const wake of this.#waiting.splice(0)) wake()
     done()
   }

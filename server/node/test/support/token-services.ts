@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test'
 import { pino } from 'pino'
 import { type AuditRecord, createTokenService, type TokenServiceOptions } from '../../src/index.ts'
 import { LogLines, ORIGIN } from './relays.ts'
+import { recordAnswers, recordOutput, registerSecrets, registerSecretsOf } from './secrets.ts'
 
 export const TOKEN = '/api/voice-agent/token'
 export const REFRESH = '/api/voice-agent/refresh-token'
@@ -40,17 +41,24 @@ export async function startService(
 ): Promise<Service> {
   const audit: AuditRecord[] = []
   const log = new LogLines()
+  const tickets = { secret: randomBytes(32).toString('base64') }
+  registerSecretsOf({ tickets, ...options })
   const handler = createTokenService({
     allowedOrigins: [ORIGIN],
-    tickets: { secret: randomBytes(32).toString('base64') },
+    tickets,
     authenticate: () => ({ user: 'ann' }),
     production: true,
     maxRequests: 0,
     logger: pino({ base: null }, log),
-    audit: (record) => audit.push(record),
+    audit: (record) => {
+      audit.push(record)
+      recordOutput('log', JSON.stringify(record))
+    },
     ...options,
   })
-  return { url: await serve(t, handler), audit, log: () => log.text }
+  const url = await serve(t, handler)
+  recordAnswers(t, url)
+  return { url, audit, log: () => log.text }
 }
 
 export interface Answered {
@@ -75,7 +83,9 @@ export async function post(
     body: typeof body === 'string' ? body : JSON.stringify(body),
   })
   const text = await response.text()
-  return { response, status: response.status, text, answer: JSON.parse(text) }
+  const answer = JSON.parse(text)
+  if (answer?.success === true) registerSecrets(answer.token)
+  return { response, status: response.status, text, answer }
 }
 
 /** Asks for another token in the place of one that was answered. */
