@@ -128,7 +128,7 @@ test('errorNotice() and warningNotice() have the provider’s shapes', () => {
     (['message_forbidden', 'policy_violation', 'too_fast'] as const).map(typeOf),
     Array(3).fill('invalid_request_error'),
   )
-  assert.deepEqual([typeOf('budget_spent'), typeOf('revoked')], ['rate_limit_error', 'server_error'])
+  assert.deepEqual([typeOf('budget_spent'), typeOf('revoked')], ['rate_limit_error', 'invalid_request_error'])
   const deepgram = { type: 'Error', code: 'draining', description: 'why' }
   assert.deepEqual(JSON.parse(errorNotice('deepgram', 'draining', 'why')), deepgram)
   assert.equal(JSON.parse(warningNotice('openai', 'draining', 'why')).type, 'relay.warning')
