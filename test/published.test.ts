@@ -60,7 +60,8 @@ async function install(checkout: string, name: Name): Promise<void> {
   const target = join(app, 'node_modules', name)
   mkdirSync(target, { recursive: true })
   await run('tar', ['-xzf', join(work, tarball!), '--strip-components=1', '-C', target])
-  link(name, Object.keys(manifest(name).dependencies))
+  const { dependencies, optionalDependencies } = manifest(name)
+  link(name, Object.keys({ ...dependencies, ...optionalDependencies }))
 }
 
 /** What a package names as its dependencies, and nothing else, can be found from it. */
@@ -80,6 +81,7 @@ function link(name: Name, dependencies: readonly string[]): void {
 interface Manifest {
   readonly bin: Readonly<Record<string, string>>
   readonly dependencies: Readonly<Record<string, string>>
+  readonly optionalDependencies?: Readonly<Record<string, string>>
 }
 
 function manifest(name: Name): Manifest {
