@@ -1,14 +1,11 @@
-import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { AdminEndpoints } from './admin.ts'
 import { type Admission, Admissions } from './admission.ts'
-import { type AuthOptions, hashUser, holderOf, type Identity, originOf } from './auth.ts'
+import { type AuthOptions, originOf } from './auth.ts'
 import { BudgetMeter } from './budget-meter.ts'
 import { Refusal } from './codes.ts'
 import { type EndpointOptions, findEndpoint } from './endpoints.ts'
-import { FunctionEndpoint } from './functions/function-endpoint.ts'
 import {
   type Answer,
   answerOfError,
@@ -19,7 +16,7 @@ import {
 } from './http.ts'
 import { addressOf } from './limits.ts'
 import { allowListed, logToStdout } from './log.ts'
-import { Monitoring } from './metrics/monitoring.ts'
+import type { Monitoring } from './metrics/monitoring.ts'
 import { RelayMetrics } from './metrics/registry.ts'
 import { RelayObserver } from './observer.ts'
 import { type RelayLogger, type RelayOptions, type ResolvedOptions, resolveOptions } from './options.ts'
@@ -27,15 +24,15 @@ import { type OriginPolicy, originPolicy } from './origins.ts'
 import { RelayPolicies } from './policy/policies.ts'
 import { acceptValue, selectProtocol } from './relay/handshake.ts'
 import { findRoute, parseTarget, type Route } from './relay/routes.ts'
-import { Session } from './relay/session.ts'
-import type { SessionSummary } from './relay/session-options.ts'
+import type { Session } from './relay/session.ts'
 import { TimerWheel } from './relay/timer-wheel.ts'
+import { relayEndpoints, relayMonitoring } from './relay-endpoints.ts'
+import { RelaySessions } from './relay-sessions.ts'
 import { type OpenedState, openState } from './state/open-state.ts'
 import type { Holder, Revoked } from './state/shared-state.ts'
 import { type Audit, auditTo, safely } from './token-service/audit.ts'
 import { ProviderHealth } from './token-service/provider-health.ts'
 import type { LimitKey } from './token-service/request-limits.ts'
-import { TokenService } from './token-service/token-service.ts'
 import { TicketVerifier } from './tokens.ts'
 import { createTracing } from './tracing.ts'
 import { Upstreams } from './upstreams.ts'
@@ -73,61 +70,58 @@ export function createRelay(options: RelayOptions): Relay {
 export class Relay {
   readonly #options: ResolvedOptions
   readonly #origins: OriginPolicy
-  readonly #upstreams: Upstreams
-  readonly #policies: RelayPolicies
-  readonly #admissions: Admissions
-  readonly #endpoints: EndpointOptions
-  readonly #providers = new ProviderHealth()
-  readonly #wheel = new TimerWheel()
-  /** With what could be revoked of each; null: nothing. */
-  readonly #sessions = new Map<Session, Holder | null>()
-  readonly #shared: OpenedState
-  readonly #budgets: BudgetMeter
-  readonly #forgetRevocations: () => void
-  readonly #audit: Audit
   readonly #log: RelayLogger
-  readonly #metrics = new RelayMetrics(this.#sessions)
+  readonly #shared: OpenedState
+  readonly #wheel = new TimerWheel()
+  readonly #kept = new Map<Session, Holder | null>()
+  readonly #metrics = new RelayMetrics(this.#kept)
   readonly #observer: RelayObserver
+  readonly #sessions: RelaySessions
+  readonly #admissions: Admissions
+  readonly #audit: Audit
+  readonly #endpoints: EndpointOptions
   readonly #monitoring: Monitoring | null
+  readonly #forgetRevocations: () => void
   #server: Server | null = null
-  #whenEmpty: (() => void)[] = []
 
   constructor(options: RelayOptions) {
     this.#options = resolveOptions(options)
-    const { allowedOrigins, prefix } = this.#options
-    this.#log = allowListed(options.logger ?? logToStdout())
-    this.#observer = new RelayObserver(this.#metrics, createTracing(options))
-    this.#origins = originPolicy(allowedOrigins)
-    this.#upstreams = new Upstreams(options)
-    this.#policies = new RelayPolicies(options.policy, options.tools)
-    this.#shared = openState(options, this.#log)
+    const log = allowListed(options.logger ?? logToStdout())
+    const observer = new RelayObserver(this.#metrics, createTracing(options))
+    const upstreams = new Upstreams(options)
+    const policies = new RelayPolicies(options.policy, options.tools)
+    const providers = new ProviderHealth()
+    const wheel = this.#wheel
+    this.#log = log
+    this.#observer = observer
+    this.#origins = originPolicy(this.#options.allowedOrigins)
+    this.#audit = safely(options.tokens?.audit ?? auditTo(log), log)
+    this.#shared = openState(options, log)
     const { state } = this.#shared
-    this.#audit = safely(options.tokens?.audit ?? auditTo(this.#log), this.#log)
-    this.#budgets = new BudgetMeter(options.budgets ?? {}, state.budgets, { wheel: this.#wheel })
-    this.#forgetRevocations = state.revocations.subscribe(() => this.#endRevoked())
+    const { revocations } = state
+    const budgets = new BudgetMeter(options.budgets ?? {}, state.budgets, { wheel })
+    const made = { upstreams, policies, budgets, revocations, providers, observer, wheel, log }
+    this.#sessions = new RelaySessions(this.#kept, { limits: this.#options, ...made })
+    this.#forgetRevocations = revocations.subscribe(() => this.#sessions.endRevoked())
     this.#admissions = new Admissions(this.#options, {
       auth: this.#authOptions(),
-      upstreams: this.#upstreams,
-      policies: this.#policies,
+      upstreams,
+      policies,
       state,
       onBlock: (request, key) => this.#auditBlock(request, key),
-      record: (limiter, decision) => this.#observer.limited(limiter, decision),
+      record: (limiter, decision) => observer.limited(limiter, decision),
     })
-    this.#endpoints = {
-      prefix,
-      admissions: this.#admissions,
-      tokens: this.#tokenService(),
-      functions: this.#functions(),
-      admin: this.#adminEndpoints(),
-    }
-    this.#monitoring = this.#createMonitoring()
+    const shared = { options: this.#options, admissions: this.#admissions, metrics: this.#metrics }
+    const parts = { ...shared, state, audit: this.#audit, providers, observer, log }
+    this.#endpoints = relayEndpoints(parts)
+    this.#monitoring = relayMonitoring(parts)
     if (this.#options.open === false) return
-    this.#log.warn('THE RELAY IS OPEN: any page of an allowed origin spends your credit')
+    log.warn('THE RELAY IS OPEN: any page of an allowed origin spends your credit')
   }
 
   /** How many sessions there are, those still dialling or closing included. */
   get sessions(): number {
-    return this.#sessions.size
+    return this.#kept.size
   }
 
   /** Whether no new sessions are let in, as the relay is being closed. */
@@ -236,9 +230,10 @@ export class Relay {
     this.#server?.close()
     this.#server?.closeIdleConnections()
     const message = `The relay restarts within ${drainSeconds} seconds`
-    if (drainSeconds > 0) for (const session of this.#sessions.keys()) session.warn('draining', message)
-    const timer = this.#wheel.schedule(drainSeconds * 1000, () => this.#endAll())
-    await this.#empty()
+    if (drainSeconds > 0) this.#sessions.warnAll('draining', message)
+    const endAll = () => this.#sessions.endAll('draining', 1012, 'The relay restarts')
+    const timer = this.#wheel.schedule(drainSeconds * 1000, endAll)
+    await this.#sessions.empty()
     timer.cancel()
     this.#server?.closeAllConnections()
     this.#monitoring?.close()
@@ -268,32 +263,10 @@ export class Relay {
     }
   }
 
-  #tokenService(): TokenService | null {
-    const { tokens, tickets, rateLimit: maxRequests } = this.#options
-    if (tickets?.secret === undefined && tokens?.direct === undefined) return null
-    const { state } = this.#shared
-    const own = { maxRequests, ...this.#options, ...tokens, logger: this.#log, state }
-    return new TokenService(own, this.#providers, this.#observer)
-  }
-
-  #adminEndpoints(): AdminEndpoints | null {
-    const { adminToken: token, trustedProxies } = this.#options
-    if (token === undefined) return null
-    const { revocations } = this.#shared.state
-    return new AdminEndpoints({ token, revocations, audit: this.#audit, trustedProxies })
-  }
-
   #auditBlock(request: IncomingMessage, key: LimitKey): void {
     const address = addressOf(request, this.#options.trustedProxies)
     const unknown = { user: null, sessionId: null, mode: null, code: null }
     this.#audit({ event: 'blocked', at: Date.now(), address, origin: originOf(request), ...unknown, key })
-  }
-
-  #endRevoked(): void {
-    const { revocations } = this.#shared.state
-    for (const [session, holder] of this.#sessions) {
-      if (holder !== null && revocations.knows(holder)) endRevoked(session)
-    }
   }
 
   /** Where the port of its own is taken, nothing is left listening. */
@@ -304,36 +277,6 @@ export class Relay {
       server.close()
       throw error
     }
-  }
-
-  #createMonitoring(): Monitoring | null {
-    const { metrics: shown, prefix } = this.#options
-    if (shown?.token === undefined && shown?.port === undefined) return null
-    return new Monitoring({
-      ...shown,
-      prefix,
-      metrics: this.#metrics,
-      log: this.#log,
-      draining: () => this.draining,
-      checkCapacity: () => this.#admissions.checkCapacity(),
-    })
-  }
-
-  #functions(): FunctionEndpoint | null {
-    const { functions, tokens, rateLimit: maxRequests } = this.#options
-    if (functions === undefined) return null
-    const { state } = this.#shared
-    const shared = { functions, logger: this.#log, state }
-    return new FunctionEndpoint({ maxRequests, ...tokens, ...this.#options, ...shared })
-  }
-
-  #endAll(): void {
-    for (const session of this.#sessions.keys()) session.end('draining', 1012, 'The relay restarts')
-  }
-
-  #empty(): Promise<void> {
-    if (this.#sessions.size === 0) return Promise.resolve()
-    return new Promise((resolve) => this.#whenEmpty.push(resolve))
   }
 
   #findRoute(request: IncomingMessage): Route | null {
@@ -359,65 +302,7 @@ export class Relay {
         `Sec-WebSocket-Accept: ${accept}\r\n` +
         (protocol === null ? '\r\n' : `Sec-WebSocket-Protocol: ${protocol}\r\n\r\n`),
     )
-    this.#startSession(request, socket, head, admission)
-  }
-
-  #startSession(request: IncomingMessage, socket: Socket, head: Buffer, admission: Admission): void {
-    const { route, identity, offered, release } = admission
-    const user = identity.user?.user ?? null
-    const id = randomUUID()
-    const holder = identity.user && holderOf(identity.user, identity.ticket)
-    const fields = {
-      id,
-      user: user && hashUser(user).slice(0, 16),
-      path: route.path,
-      origin: originOf(request),
-    }
-    const observer = this.#observer.accepted(request, route)
-    const onFailure = (tool: string, error: string) => this.#log.warn({ id, tool, error }, 'tool failed')
-    const spent = () => session.end('budget_spent', 4429, "The day's budget is used up")
-    const account = user === null ? null : this.#budgets.open(user, spent)
-    const session: Session = new Session(socket, {
-      route,
-      upstream: this.#upstreams.request(route, offered, user),
-      limits: this.#options,
-      maxSessionMs: this.#maxSessionMs(identity),
-      wheel: this.#wheel,
-      filter: this.#policies.filter(route, { sessionId: id, user, onFailure }),
-      onUsage: ({ tokens }) => {
-        observer.used(tokens)
-        account?.useTokens(tokens)
-      },
-      meter: observer.meter,
-      onDial: (code, connectMs) => {
-        this.#providers.record(route.provider, code)
-        observer.dialled(code, connectMs)
-      },
-      onEnd: (summary) => {
-        release()
-        account?.close()
-        observer.ended(summary)
-        this.#ended(session, fields, summary)
-      },
-    })
-    this.#sessions.set(session, holder)
-    this.#log.info(fields, 'session started')
-    session.start(head)
-    // It may have been revoked since it was let in.
-    if (holder !== null && this.#shared.state.revocations.knows(holder)) endRevoked(session)
-  }
-
-  #maxSessionMs(identity: Identity): number {
-    const limits = [this.#options.maxSessionSeconds, identity.user?.maxSeconds ?? 0]
-    const seconds = Math.min(...limits.filter((limit) => limit > 0))
-    return Number.isFinite(seconds) ? seconds * 1000 : 0
-  }
-
-  #ended(session: Session, fields: object, summary: SessionSummary): void {
-    this.#sessions.delete(session)
-    this.#log.info({ ...fields, ...summary }, 'session ended')
-    if (this.#sessions.size > 0) return
-    for (const resolve of this.#whenEmpty.splice(0)) resolve()
+    this.#sessions.start(request, socket, head, admission)
   }
 
   #refuseUpgrade(request: IncomingMessage, socket: Duplex, error: unknown): void {
@@ -433,10 +318,6 @@ export class Relay {
   #answer(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
     writeAnswer(response, answer, commonHeaders(request, this.#origins))
   }
-}
-
-function endRevoked(session: Session): void {
-  session.end('revoked', 4403, 'The right to talk was withdrawn')
 }
 
 type RequestListener = (request: IncomingMessage, response: ServerResponse) => void
