@@ -6,6 +6,7 @@ import { issueTicket } from '../src/index.ts'
 import { type RelayProcess, startRelayProcess, temporaryFolder } from './support/commands.ts'
 import { type ConnectOptions, connect, type Peer, Upstream } from './support/peers.ts'
 import { type ProxyName, type RelayProxy, startProxy } from './support/proxies.ts'
+import { RedisServer, until } from './support/redis.ts'
 import { ORIGIN } from './support/relays.ts'
 
 /** One session through the proxy. */
@@ -78,6 +79,83 @@ async function ask({ url, ca }: RelayProxy, path: string, { body, ...options }: 
   request.end(body)
   return promise
 }
+
+/** A header with the ticket of one user. */
+async function ticketOf(user: string, secret: string) {
+  return { Authorization: `Bearer ${(await issueTicket({ user }, { secret })).token}` }
+}
+
+// R-LIMIT-9
+test('haproxy: two relays with one Redis hold their limits together, and use a ticket up once', async (t) => {
+  const redis = await RedisServer.start(t)
+  const secret = randomBytes(32).toString('hex')
+  const user = await setUp(t, 'haproxy', {
+    REDIS_URL: redis.url,
+    TICKET_SECRET: secret,
+    MAX_CONNECTIONS_PER_USER: '4',
+  })
+  const shown = await ticketOf('ann', secret)
+  const sessions = [await user.join({ headers: shown })]
+  for (let count = 0; count < 6; count += 1) {
+    await assert.rejects(user.join({ headers: shown }), /HTTP 401/) // whichever relay is asked
+  }
+  for (let count = 1; count < 4; count += 1) {
+    sessions.push(await user.join({ headers: await ticketOf('ann', secret) }))
+  }
+  assert.deepEqual(new Set(sessions.map(({ index }) => index)), new Set([0, 1]))
+  for (let count = 0; count < 6; count += 1) {
+    await assert.rejects(user.join({ headers: await ticketOf('ann', secret) }), /HTTP 429/)
+  }
+  await user.join({ headers: await ticketOf('bob', secret) })
+  sessions[0]!.client.socket.close(1000)
+  await until(async () => {
+    const joined = await user.join({ headers: await ticketOf('ann', secret) }).catch(() => null)
+    return joined !== null
+  })
+})
+
+// R-LIMIT-9
+test('haproxy: two relays with one Redis allow so many upgrades in a window and not one more', async (t) => {
+  const redis = await RedisServer.start(t)
+  const site = await setUp(t, 'haproxy', { REDIS_URL: redis.url, VOICE_AGENT_RATE_LIMIT: '10' })
+  const outcomes: string[] = []
+  for (let count = 0; count < 16; count += 1) {
+    outcomes.push(
+      await site.join().then(
+        ({ index }) => `relay ${index}`,
+        (error: Error) => error.message,
+      ),
+    )
+  }
+  assert.equal(outcomes.filter((outcome) => outcome.startsWith('relay')).length, 10)
+  assert.equal(outcomes.filter((outcome) => outcome === 'HTTP 429').length, 6)
+  assert.deepEqual(new Set(outcomes.slice(0, 10)), new Set(['relay 0', 'relay 1']))
+})
+
+// R-LIMIT-9
+test('haproxy: what a killed relay held is free again, and new sessions go to the other', async (t) => {
+  const redis = await RedisServer.start(t)
+  const file = `export default { redis: { url: '${redis.url}', leaseMs: 1500 } }`
+  const cwd = temporaryFolder(t, { 'relay.mjs': file })
+  const secret = randomBytes(32).toString('hex')
+  const site = await setUp(t, 'haproxy', {
+    VOICEWIRE_CONFIG: `${cwd}/relay.mjs`,
+    TICKET_SECRET: secret,
+    MAX_CONNECTIONS_PER_USER: '2',
+  })
+  const { client, index } = await site.join({ headers: await ticketOf('ann', secret) })
+  const other = await site.join({ headers: await ticketOf('ann', secret) })
+  assert.equal(other.index, 1 - index)
+  site.relays[index]!.child.kill('SIGKILL')
+  assert.equal((await client.closed).code, 1006)
+  await until(async () => {
+    const joined = await site.join({ headers: await ticketOf('ann', secret) }).catch(() => null)
+    if (joined !== null) assert.equal(joined.index, 1 - index)
+    return joined !== null
+  })
+  other.client.send('still here')
+  assert.equal((await other.provider.next()).data, 'still here')
+})
 
 for (const name of ['haproxy', 'nginx'] as const) {
   test(`${name}: sessions go to whoever has fewest, and pass unharmed`, async (t) => {

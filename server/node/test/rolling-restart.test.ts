@@ -6,6 +6,7 @@ import { issueTicket } from '../src/index.ts'
 import { type RelayProcess, startRelayProcess, temporaryFolder } from './support/commands.ts'
 import { connect, type Peer, Upstream } from './support/peers.ts'
 import { freePort, type RelayProxy, startProxy } from './support/proxies.ts'
+import { RedisServer } from './support/redis.ts'
 import { ORIGIN } from './support/relays.ts'
 
 const SESSIONS = 100
@@ -118,6 +119,7 @@ function endedSessions({ lines }: RelayProcess): EndedSession[] {
 
 test('A rolling restart behind HAProxy ends no session that could have finished, and refuses no new one', async (t) => {
   const upstream = await startEcho(t)
+  const redis = await RedisServer.start(t)
   const cwd = temporaryFolder(t)
   const start = (port: number) =>
     startRelayProcess(t, {
@@ -133,6 +135,7 @@ test('A rolling restart behind HAProxy ends no session that could have finished,
         VOICE_AGENT_RATE_LIMIT: '0',
         MAX_CONNECTIONS_PER_IP: '0',
         DRAIN_SECONDS: String(DRAIN_SECONDS),
+        REDIS_URL: redis.url,
       },
     })
   const ports = [await freePort(), await freePort()]

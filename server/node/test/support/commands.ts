@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { recordChild, registerSecretsOf } from './secrets.ts'
 
 export const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 
@@ -34,6 +35,8 @@ export interface CommandOptions {
 export function startCommand(t: TestContext, { cwd, args = [], env = {} }: CommandOptions): ChildProcess {
   const child = spawn(process.execPath, [CLI, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
   t.after(() => child.kill('SIGKILL'))
+  registerSecretsOf(env)
+  recordChild(child)
   return child
 }
 

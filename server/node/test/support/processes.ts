@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { issueTicket } from '../../src/index.ts'
 import { LogLines } from './relays.ts'
+import { recordChild, registerSecretsOf } from './secrets.ts'
 
 const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 
@@ -26,6 +27,8 @@ export interface RelayProcess {
 export function spawnRelay(t: TestContext, env: Record<string, string>): ChildProcess {
   const child = spawn(process.execPath, [CLI], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   t.after(() => child.kill('SIGKILL'))
+  registerSecretsOf(env)
+  recordChild(child)
   return child
 }
 
