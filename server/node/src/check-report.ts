@@ -16,7 +16,12 @@ export function checkReport({ host, port, relay }: Configuration, source: string
     origins: relay.allowedOrigins.join(', '),
     'lets in': waysIn(relay).join(', '),
     'issues tokens': tokens(relay).join(', ') || 'no',
+    policy: Object.keys(relay.policy ?? {}).join(', ') || 'none: pages decide what the agent is',
+    tools: (relay.tools ?? []).map(({ name }) => name).join(', ') || 'none',
     functions: Object.keys(relay.functions ?? {}).join(', ') || 'none',
+    'shares state': shared(relay),
+    budgets: budgets(relay).join(', ') || 'none',
+    metrics: metrics(relay),
   }
   return Object.entries(lines)
     .map(([name, value]) => `${`${name}:`.padEnd(15)}${value}`)
@@ -51,4 +56,21 @@ function tokens({ tickets, tokens: options }: RelayOptions): string[] {
     ...(openai === undefined ? [] : ['for OpenAI directly']),
     ...(deepgram ? ['for Deepgram directly'] : []),
   ]
+}
+
+function shared({ redis, state }: RelayOptions): string {
+  if (redis !== undefined) return `by Redis at ${new URL(redis.url).host}`
+  return state === undefined ? 'with no other instance' : 'by what the configuration file made'
+}
+
+function budgets({ budgets: { tokensPerDay = 0, minutesPerDay = 0 } = {} }: RelayOptions): string[] {
+  return [
+    ...(tokensPerDay > 0 ? [`${tokensPerDay} tokens`] : []),
+    ...(minutesPerDay > 0 ? [`${minutesPerDay} minutes`] : []),
+  ].map((budget) => `${budget} per user and day`)
+}
+
+function metrics({ metrics: { token, port, host = '127.0.0.1' } = {} }: RelayOptions): string {
+  if (port !== undefined) return `at ${host}:${port}${token === undefined ? '' : ', with a bearer'}`
+  return token === undefined ? 'not shown' : 'with a bearer'
 }

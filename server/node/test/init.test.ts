@@ -114,7 +114,7 @@ test('init writes files with which the command checks, and then serves', async (
 
 test('The starter works with everything in it that is a comment', async (t) => {
   const { cwd, file } = await init(t, { args: ['--origin', 'https://a.example', '--no-check-keys'] })
-  const code = file('voicewire.config.mjs').replace(/^( +)\/\/ ( *[a-z}\])].*)$/gm, '$1$2')
+  const code = file('voicewire.config.mjs').replace(/^( +)\/\/ ( *[a-z'{}\])].*)$/gm, '$1$2')
   writeFileSync(join(cwd, 'voicewire.config.mjs'), code)
   const { stdout, stderr } = await runCommand(t, { cwd, args: ['--check'], env: { OPENAI_API_KEY: apiKey } })
   assert.equal(stderr, '')

@@ -15,6 +15,20 @@ export default {
   //   get_time: () => ({ time: new Date().toISOString() }),
   // },
 
+  // What pages may make of the agent: here nothing but the format of its sound.
+  // policy: {
+  //   '/v1/realtime': { model: 'gpt-realtime', session: { instructions: '…', audio: { output: { voice: 'marin' } } } },
+  // },
+
+  // What the agent may do here, hidden from pages.
+  // tools: [
+  //   {
+  //     name: 'get_time',
+  //     description: 'Tells the time',
+  //     run: () => ({ time: new Date().toISOString() }),
+  //   },
+  // ],
+
   // Tokens with which pages reach a provider without the relay.
   // tokens: {
   //   direct: { openai: { session: { type: 'realtime', model: 'gpt-realtime', instructions: '…' } } },
