@@ -11,10 +11,16 @@ const CACHE = join(ROOT, '.cache')
 const RELAY_OUTPUT = join(CACHE, 'relay-output')
 const TYPES = ['.', 'src/audio/worklets', 'server/node', 'server/emulator', 'test', 'bench']
 
+/** Whole processes: relays behind proxies, a real Redis, packages as they are published. They take their time. */
+const OPERATION = [
+  'server/node/test/{init,proxies,rolling-restart,state-redis,state-relays}.test.ts',
+  'test/published.test.ts',
+]
+
 /** Files of node:test, whose totals come from a TAP report beside the readable one. */
-function nodeTests(name, patterns, { concurrency = 2, env = {} } = {}) {
+function nodeTests(name, patterns, { concurrency = 2, env = {}, exclude = [] } = {}) {
   return async () => {
-    const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: ROOT })).sort()
+    const files = globSync(patterns, { cwd: ROOT, exclude }).sort()
     if (files.length === 0) fail(`no tests were found for ${name}`)
     const tap = join(CACHE, `${name}.tap`)
     const options = [
@@ -35,8 +41,8 @@ function nodeTests(name, patterns, { concurrency = 2, env = {} } = {}) {
 /** The tests of modules; what the relays in them let out is recorded anew. */
 async function unitTests() {
   rmSync(RELAY_OUTPUT, { recursive: true, force: true })
-  const env = { RELAY_OUTPUT }
-  return nodeTests('unit', ['test/*.test.ts', 'server/*/test/*.test.ts'], { env })()
+  const patterns = ['test/*.test.ts', 'server/*/test/*.test.ts']
+  return nodeTests('unit', patterns, { env: { RELAY_OUTPUT }, exclude: OPERATION })()
 }
 
 async function browserTests() {
@@ -71,6 +77,7 @@ const PARTS = {
   types,
   size: check('size-limit'),
   unit: unitTests,
+  operation: nodeTests('operation', OPERATION, { env: { RELAY_OUTPUT } }),
   secrets: nodeTests('secrets', ['server/*/test-after/*.test.ts']),
   browser: browserTests,
   clients: nodeTests('clients', ['test/official-clients/*.test.ts']),
