@@ -14,8 +14,9 @@ import type { Kind } from './messages.ts'
 
 const ROUNDS = 5
 const SESSIONS = 200
-const SETTLE_MS = 700
-const WINDOW_MS = 2500
+const SETTLE_MS = 600
+const WINDOW_MS = 2000
+const WARM_UP_MS = 500
 const KINDS: readonly Kind[] = ['binary', 'json']
 const QUANTILES = [0.5, 0.99, 0.999] as const
 
@@ -35,7 +36,7 @@ export interface Costs {
 export async function measureCosts(load: Load): Promise<Costs> {
   const relays = new Map<string, RunningRelay | null>([['direct', null]])
   for (const contestant of CONTESTANTS) relays.set(contestant.name, await load.startRelay(contestant))
-  await runRounds(load, relays, 1) // so that what is compiled while it runs is compiled
+  await runRounds(load, relays, 1, WARM_UP_MS) // what is compiled while it runs is then compiled
   const rounds = await runRounds(load, relays, ROUNDS)
   for (const relay of relays.values()) await relay?.stop()
   return { markdown: KINDS.map((kind) => describe(rounds, kind)).join('\n\n'), judged: judge(rounds) }
@@ -45,6 +46,7 @@ async function runRounds(
   load: Load,
   relays: ReadonlyMap<string, RunningRelay | null>,
   count: number,
+  windowMs = WINDOW_MS,
 ): Promise<Rounds> {
   const rounds: Rounds = new Map()
   const places = KINDS.flatMap((kind) => [...relays].map(([name, relay]) => ({ kind, name, relay })))
@@ -53,7 +55,7 @@ async function runRounds(
     // Each round begins elsewhere, so that nobody always comes behind the same neighbour.
     for (let at = 0; at < needed.length; at++) {
       const { kind, name, relay } = needed[(at + round * 2) % needed.length]!
-      const options = { relay, kind, sessions: SESSIONS, settleMs: SETTLE_MS, windowMs: WINDOW_MS }
+      const options = { relay, kind, sessions: SESSIONS, settleMs: SETTLE_MS, windowMs }
       const { times: all, ...window } = await measureWindow(load, options)
       const sorted = all.sort()
       const kept = { ...window, quantiles: QUANTILES.map((q) => quantileOfSorted(sorted, q)) }

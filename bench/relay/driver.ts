@@ -1,4 +1,5 @@
 /** The clients of a run. */
+import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { now } from './clock.ts'
@@ -60,12 +61,19 @@ export interface FloodOptions {
   readonly path: string
   /** Default: without end. */
   readonly bytes?: number
+  /** Whether it does not wait for the provider's first message. */
+  readonly early?: boolean
 }
 
 /** Sends as fast as the other side reads. */
-async function flood({ target, path, bytes = Number.POSITIVE_INFINITY }: FloodOptions): Promise<void> {
-  const { socket } = await open(target, path)
+async function flood(options: FloodOptions): Promise<void> {
+  const { target, path, bytes = Number.POSITIVE_INFINITY, early = false } = options
+  const { socket, head } = await open(target, path)
   rogues.add(socket)
+  if (!early && head.length === 0) {
+    socket.resume()
+    await once(socket, 'data')
+  }
   const block = templateOf('json', true).block(FLOOD_BLOCK_BYTES)
   let left = bytes
   const more = () => {

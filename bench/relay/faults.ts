@@ -10,7 +10,9 @@ import { residentBytes, stop } from './processes.ts'
 import type { ProviderActions } from './provider.ts'
 
 const SESSIONS = 100
-const WINDOW_MS = 2500
+const WINDOW_MS = 2000
+/** Between two faults. */
+const REST_MS = 500
 const LEAVING = 1000
 const DYING = 50
 const FLOOD_BYTES = 120e6
@@ -83,18 +85,23 @@ export interface Faults {
 }
 
 interface Noticed {
-  /** p99 of the round trip by the name of the fault, in ms. */
-  readonly p99: ReadonlyMap<string, number>
-  readonly before: number
+  /** p99 of the round trip by the name of the fault. */
+  readonly p99: ReadonlyMap<string, Stretch>
   /** By how much the relay's memory grew at most, in bytes. */
   readonly growth: number
-  /** Sessions that should be gone and are not; null where nobody can say. */
-  readonly leftBehind: number | null
+  /** Sessions that should have been gone after a fault and were not, where the relay can say. */
+  readonly leftBehind: number
   readonly drain: Drain | null
 }
 
+/** In ms. */
+interface Stretch {
+  readonly before: number
+  readonly during: number
+}
+
 interface Drain {
-  readonly p99: number
+  readonly p99: Stretch
   readonly exitCode: number | null
   /** How many sessions were told 1012. */
   readonly told: number
@@ -103,22 +110,22 @@ interface Drain {
 export async function measureFaults(load: Load): Promise<Faults> {
   const ours = await notice(load, OURS)
   const nginx = await notice(load, NGINX)
-  const ratio = (noticed: Noticed, name: string) => noticed.p99.get(name)! / noticed.before
+  const ratio = (noticed: Noticed, name: string) => ratioOf(noticed.p99.get(name)!)
   const rows = FAULTS.map(({ name }) => [
     name,
-    ours.p99.get(name)!.toFixed(2),
+    ...written(ours.p99.get(name)!),
     times(ratio(ours, name)),
     times(ratio(nginx, name)),
   ])
   const { p99: drainP99, exitCode, told } = ours.drain!
-  const drainRatio = drainP99 / ours.before
-  const head = ['', 'p99, ms', 'Voicewire, × before', 'nginx, × before']
-  rows.push(['SIGTERM, time to finish', drainP99.toFixed(2), times(drainRatio), '–'])
+  const drainRatio = ratioOf(drainP99)
+  const head = ['', 'p99 before, ms', 'during, ms', 'Voicewire, ratio', 'nginx, ratio']
+  rows.push(['the relay is told to stop', ...written(drainP99), times(drainRatio), '–'])
   return {
-    markdown: `p99 of the others’ round trip before: ${ours.before.toFixed(2)} ms, with nginx ${nginx.before.toFixed(2)} ms.\n\n${table([head, ...rows])}`,
+    markdown: table([head, ...rows]),
     judged: [
       ...FAULTS.map(({ name }) => judgeRatio(name, ratio(ours, name))),
-      judgeRatio('SIGTERM, time to finish', drainRatio),
+      judgeRatio('the relay is told to stop', drainRatio),
       {
         figure: 'memory over all faults',
         value: megabytes(ours.growth),
@@ -135,6 +142,9 @@ export async function measureFaults(load: Load): Promise<Faults> {
     ],
   }
 }
+
+const ratioOf = ({ before, during }: Stretch) => during / before
+const written = ({ before, during }: Stretch) => [before.toFixed(2), during.toFixed(2)]
 
 function judgeRatio(name: string, ratio: number): Judged {
   const figure = `others’ p99 while ${name}`
@@ -161,21 +171,24 @@ async function notice(load: Load, contestant: Contestant): Promise<Noticed> {
   })
   await driver.ask('talk')
   await sleep(WINDOW_MS)
-  const before = await roundTripP99(load)
   const memory = watchMemory(relay.pid)
-  const p99 = new Map<string, number>()
+  const p99 = new Map<string, Stretch>()
+  let leftBehind = 0
   for (const { name, begin, end } of FAULTS) {
+    await load.calm()
+    const before = await roundTripP99(load)
     await begin(stage)
-    p99.set(name, await roundTripP99(load))
+    p99.set(name, { before, during: await roundTripP99(load) })
     await end?.(stage)
+    leftBehind = Math.max(leftBehind, await countLeftBehind(relay))
+    await sleep(REST_MS)
   }
-  const leftBehind = await countLeftBehind(relay)
   const growth = memory.stop()
   const drain = relay.remote === null ? null : await drainUnderLoad(load, relay)
   await driver.ask('hush')
   await driver.ask('close')
   await Promise.all([relay.stop(), stop(rogues.child), stop(provider.child)])
-  return { p99, before, growth, leftBehind, drain }
+  return { p99, growth, leftBehind, drain }
 }
 
 async function roundTripP99({ driver }: Load, windowMs = WINDOW_MS): Promise<number> {
@@ -201,8 +214,8 @@ function watchMemory(pid: number): { stop(): number } {
 /** Longer than a session may take to close. */
 const MOST_CLOSING_MS = 5000
 
-async function countLeftBehind({ remote }: RunningRelay): Promise<number | null> {
-  if (remote === null) return null
+async function countLeftBehind({ remote }: RunningRelay): Promise<number> {
+  if (remote === null) return 0
   for (const deadline = performance.now() + MOST_CLOSING_MS; ; await sleep(50)) {
     const left = (await remote.ask('sessions')) - SESSIONS
     if (left === 0 || performance.now() > deadline) return left
@@ -213,9 +226,11 @@ async function countLeftBehind({ remote }: RunningRelay): Promise<number | null>
 const DRAIN_WINDOW_MS = 1500
 
 async function drainUnderLoad(load: Load, { child }: RunningRelay): Promise<Drain> {
+  await load.calm()
+  const before = await roundTripP99(load)
   const exit = once(child, 'exit')
   child.kill('SIGTERM')
-  const p99 = await roundTripP99(load, DRAIN_WINDOW_MS)
+  const p99 = { before, during: await roundTripP99(load, DRAIN_WINDOW_MS) }
   const [exitCode] = (await exit) as [number | null]
   const codes = await load.driver.remote.ask('closeCodes')
   return { p99, exitCode, told: codes.filter((code) => code === 1012).length }

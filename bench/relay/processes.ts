@@ -12,13 +12,12 @@ export const CORES = { relay: '0', load: `1-${Math.max(1, availableParallelism()
 export interface StartOptions {
   readonly core: string
   readonly env?: Readonly<Record<string, string>>
-  /** Whether it yields to whatever else wants its core; otherwise it goes first, where this user may say so. */
+  /** Whether it yields to whatever else wants its core. */
   readonly yielding?: boolean
 }
 
 function prefix({ core, yielding = false }: StartOptions): string[] {
-  const niceness = yielding ? 19 : process.getuid?.() === 0 ? -10 : 0
-  return ['-c', core, 'nice', '-n', `${niceness}`]
+  return ['-c', core, ...(yielding ? ['nice', '-n', '19'] : [])]
 }
 
 /** Starts a program on some cores. What it says goes to standard error. */
@@ -66,6 +65,16 @@ export function cpuMs(pid: number): number {
     return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ', 1)[0])
   })
   return nanoseconds.reduce((sum, each) => sum + each, 0) / 1e6
+}
+
+/** In Linux's unit for processes, whatever its own clock is. */
+const TICK_MS = 10
+
+/** @returns The time that all cores were busy since the machine began, for whomever, in ms. */
+export function busyMs(): number {
+  const [, user, nice, system, , , irq, softirq, steal] = readFileSync('/proc/stat', 'utf8').split(/ +/, 9)
+  const ticks = [user, nice, system, irq, softirq, steal].map(Number)
+  return ticks.reduce((sum, each) => sum + each, 0) * TICK_MS
 }
 
 /** @returns What a process holds in memory, in bytes. */

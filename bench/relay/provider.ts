@@ -55,11 +55,13 @@ function onRequest(socket: Socket, request: string, head: Buffer): void {
     'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
       `Sec-WebSocket-Accept: ${acceptValue(key)}\r\n\r\n`,
   )
+  const kind = pathname === '/v1/realtime' ? 'json' : 'binary'
+  // As a provider does with its first message, this says that the session is open.
+  if (model === 'deaf' || model === 'idle') templateOf(kind, false).send(socket, 0)
   if (model === 'deaf') {
     socket.pause()
     return
   }
-  const kind = pathname === '/v1/realtime' ? 'json' : 'binary'
   const talker = new Talker(talkers, { socket, kind, echo: model === 'echo' })
   talker.takeHead(head)
   if (model === 'produce') talkers.start(talker)

@@ -23,7 +23,10 @@ export async function run(): Promise<string> {
       ...orphans.judged,
       ...faults.judged,
     ]
-    return `### Goals
+    return `Of ${load.windows} stretches of traffic ${load.disturbed} were taken while others needed more than 30 % of a core; these were repeated as far as a
+minute of patience allowed.
+
+### Goals
 
 ${goalTable(judged)}
 
