@@ -1,0 +1,237 @@
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { quantile, table } from '../support/report.ts'
+import { type Contestant, NGINX, OURS, type RunningRelay } from './contestants.ts'
+import type { DriverActions } from './driver.ts'
+import type { Judged } from './goals.ts'
+import { megabytes, times } from './goals.ts'
+import { type Load, PATHS, startDriver, startProvider, type Worker } from './load.ts'
+import { residentBytes, stop } from './processes.ts'
+import type { ProviderActions } from './provider.ts'
+
+const SESSIONS = 100
+const WINDOW_MS = 2000
+/** Between two faults. */
+const REST_MS = 500
+const LEAVING = 1000
+const DYING = 50
+const FLOOD_BYTES = 120e6
+const MOST_RATIO = 2
+const MOST_GROWTH = 24e6
+
+/** Where faults happen: clients and a provider of their own, behind the relay that others use too. */
+interface Stage {
+  readonly relay: RunningRelay
+  readonly rogues: Worker<DriverActions>
+  readonly provider: Worker<ProviderActions>
+}
+
+/** Something that goes wrong while others are served. */
+interface Fault {
+  readonly name: string
+  /** Resolves when it is under way. */
+  begin(stage: Stage): Promise<unknown>
+  /** Resolves when it may be over. */
+  end?(stage: Stage): Promise<unknown>
+}
+
+const WRONG_PATH = PATHS.binary
+
+const closeRogues = ({ rogues }: Stage) => rogues.remote.ask('close')
+
+/** In this order; what a fault begins goes on until its window is over. */
+const FAULTS: readonly Fault[] = [
+  {
+    name: 'a client floods',
+    begin: ({ rogues, relay: { target } }) =>
+      rogues.remote.ask('flood', { target, path: `${WRONG_PATH}?model=idle` }),
+    end: closeRogues,
+  },
+  {
+    name: 'a client does not read, and its provider pushes 120 MB',
+    begin: ({ rogues, relay: { target } }) =>
+      rogues.remote.ask('beDeaf', { target, path: `${WRONG_PATH}?model=push&bytes=${FLOOD_BYTES}` }),
+    end: closeRogues,
+  },
+  leavers(),
+  {
+    name: `the provider of ${DYING} others is killed`,
+    begin: async ({ rogues, provider, relay: { target } }) => {
+      const path = `${WRONG_PATH}?model=produce`
+      await rogues.remote.ask('open', { target, path, kind: 'binary', count: DYING })
+      await stop(provider.child)
+    },
+    end: closeRogues,
+  },
+]
+
+/** Clients that connect and leave, all the time that is measured. */
+function leavers(): Fault {
+  let leaving: Promise<unknown> = Promise.resolve()
+  return {
+    name: `${LEAVING.toLocaleString('en')} clients connect and leave`,
+    begin: async ({ rogues, relay: { target } }) => {
+      const path = `${WRONG_PATH}?model=idle`
+      leaving = rogues.remote.ask('leave', { target, path, count: LEAVING })
+    },
+    end: () => leaving,
+  }
+}
+
+/** What others notice of faults. */
+export interface Faults {
+  readonly markdown: string
+  readonly judged: readonly Judged[]
+}
+
+interface Noticed {
+  /** p99 of the round trip by the name of the fault. */
+  readonly p99: ReadonlyMap<string, Stretch>
+  /** By how much the relay's memory grew at most, in bytes. */
+  readonly growth: number
+  /** Sessions that should have been gone after a fault and were not, where the relay can say. */
+  readonly leftBehind: number
+  readonly drain: Drain | null
+}
+
+/** In ms. */
+interface Stretch {
+  readonly before: number
+  readonly during: number
+}
+
+interface Drain {
+  readonly p99: Stretch
+  readonly exitCode: number | null
+  /** How many sessions were told 1012. */
+  readonly told: number
+}
+
+export async function measureFaults(load: Load): Promise<Faults> {
+  const ours = await notice(load, OURS)
+  const nginx = await notice(load, NGINX)
+  const ratio = (noticed: Noticed, name: string) => ratioOf(noticed.p99.get(name)!)
+  const rows = FAULTS.map(({ name }) => [
+    name,
+    ...written(ours.p99.get(name)!),
+    times(ratio(ours, name)),
+    times(ratio(nginx, name)),
+  ])
+  const { p99: drainP99, exitCode, told } = ours.drain!
+  const drainRatio = ratioOf(drainP99)
+  const head = ['', 'p99 before, ms', 'during, ms', 'Voicewire, ratio', 'nginx, ratio']
+  rows.push(['the relay is told to stop', ...written(drainP99), times(drainRatio), '–'])
+  return {
+    markdown: table([head, ...rows]),
+    judged: [
+      ...FAULTS.map(({ name }) => judgeRatio(name, ratio(ours, name))),
+      judgeRatio('the relay is told to stop', drainRatio),
+      {
+        figure: 'memory over all faults',
+        value: megabytes(ours.growth),
+        goal: `≤ ${megabytes(MOST_GROWTH)}`,
+        met: ours.growth <= MOST_GROWTH,
+      },
+      { figure: 'sessions left behind', value: `${ours.leftBehind}`, goal: '0', met: ours.leftBehind === 0 },
+      {
+        figure: 'SIGTERM: sessions told 1012, exit code',
+        value: `${told} of ${SESSIONS}, ${exitCode}`,
+        goal: `${SESSIONS} of ${SESSIONS}, 0`,
+        met: told === SESSIONS && exitCode === 0,
+      },
+    ],
+  }
+}
+
+const ratioOf = ({ before, during }: Stretch) => during / before
+const written = ({ before, during }: Stretch) => [before.toFixed(2), during.toFixed(2)]
+
+function judgeRatio(name: string, ratio: number): Judged {
+  const figure = `others’ p99 while ${name}`
+  return { figure, value: times(ratio), goal: `≤ ${times(MOST_RATIO)}`, met: ratio <= MOST_RATIO }
+}
+
+/** Has everything go wrong behind one relay, one thing after the other. */
+async function notice(load: Load, contestant: Contestant): Promise<Noticed> {
+  const rogues = startDriver(load.certificate, true)
+  const provider = startProvider(load.certificate, true)
+  load.own(rogues)
+  load.own(provider)
+  const { plain } = await provider.remote.ask('ports')
+  const relay = await load.startRelay(contestant, { upstreams: [load.ports.plain, plain] })
+  const stage = { relay, rogues, provider }
+  const driver = load.driver.remote
+  await driver.ask('reset')
+  await driver.ask('closeCodes')
+  await driver.ask('open', {
+    target: relay.target,
+    path: `${PATHS.json}?model=echo`,
+    kind: 'json',
+    count: SESSIONS,
+  })
+  await driver.ask('talk')
+  await sleep(WINDOW_MS)
+  const memory = watchMemory(relay.pid)
+  const p99 = new Map<string, Stretch>()
+  let leftBehind = 0
+  for (const { name, begin, end } of FAULTS) {
+    await load.calm()
+    const before = await roundTripP99(load)
+    await begin(stage)
+    p99.set(name, { before, during: await roundTripP99(load) })
+    await end?.(stage)
+    leftBehind = Math.max(leftBehind, await countLeftBehind(relay))
+    await sleep(REST_MS)
+  }
+  const growth = memory.stop()
+  const drain = relay.remote === null ? null : await drainUnderLoad(load, relay)
+  await driver.ask('hush')
+  await driver.ask('close')
+  await Promise.all([relay.stop(), stop(rogues.child), stop(provider.child)])
+  return { p99, growth, leftBehind, drain }
+}
+
+async function roundTripP99({ driver }: Load, windowMs = WINDOW_MS): Promise<number> {
+  await driver.remote.ask('look')
+  await sleep(windowMs)
+  return quantile((await driver.remote.ask('look')).times, 0.99)
+}
+
+function watchMemory(pid: number): { stop(): number } {
+  const before = residentBytes(pid)
+  let most = before
+  const timer = setInterval(() => {
+    most = Math.max(most, residentBytes(pid))
+  }, 50)
+  return {
+    stop() {
+      clearInterval(timer)
+      return most - before
+    },
+  }
+}
+
+/** Longer than a session may take to close. */
+const MOST_CLOSING_MS = 5000
+
+async function countLeftBehind({ remote }: RunningRelay): Promise<number> {
+  if (remote === null) return 0
+  for (const deadline = performance.now() + MOST_CLOSING_MS; ; await sleep(50)) {
+    const left = (await remote.ask('sessions')) - SESSIONS
+    if (left === 0 || performance.now() > deadline) return left
+  }
+}
+
+/** Shorter than the time that the relay gives its sessions. */
+const DRAIN_WINDOW_MS = 1500
+
+async function drainUnderLoad(load: Load, { child }: RunningRelay): Promise<Drain> {
+  await load.calm()
+  const before = await roundTripP99(load)
+  const exit = once(child, 'exit')
+  child.kill('SIGTERM')
+  const p99 = { before, during: await roundTripP99(load, DRAIN_WINDOW_MS) }
+  const [exitCode] = (await exit) as [number | null]
+  const codes = await load.driver.remote.ask('closeCodes')
+  return { p99, exitCode, told: codes.filter((code) => code === 1012).length }
+}
