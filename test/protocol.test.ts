@@ -91,7 +91,7 @@ test('PROTOCOL.md, the README and the configuration have the same variables', ()
   const rows = matches(section, /^\| `([A-Z_]+)` +\| (yes|) *\|/gm)
   const named = rows.map(([name = '']) => name)
   const needed = rows.filter(([, extension]) => extension === '').map(([name = '']) => name)
-  const schema = between(read('server/node/src/config.ts'), 'const schema = z.object({', '\n})')
+  const schema = between(read('server/node/src/config-schema.ts'), 'const schema = z.object({', '\n})')
   const keys = matches(schema, /^ {2}([A-Z_]+):/gm).flat()
   assert.equal(new Set(named).size, named.length)
   assert.deepEqual(

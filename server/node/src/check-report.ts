@@ -1,4 +1,4 @@
-import type { Configuration } from './config.ts'
+import type { Configuration } from './config-schema.ts'
 import type { RelayOptions } from './options.ts'
 import { DEFAULT_URLS } from './upstreams.ts'
 

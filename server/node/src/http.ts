@@ -2,7 +2,7 @@ import { type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse, ST
 import type { Duplex } from 'node:stream'
 import { originOf } from './auth.ts'
 import { Refusal } from './codes.ts'
-import type { RelayLogger } from './options.ts'
+import type { RelayLogger } from './log.ts'
 import type { OriginPolicy } from './origins.ts'
 
 /** An HTTP answer with a JSON body, before it is written anywhere. */

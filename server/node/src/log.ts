@@ -1,8 +1,10 @@
 import { isIP } from 'node:net'
-import { pino } from 'pino'
-import type { RelayLogger } from './options.ts'
+import { type Logger, pino } from 'pino'
 import { isOrigin } from './origins.ts'
 import { StdoutLines } from './stdout-lines.ts'
+
+/** What the relay needs of a logger; pino is one. With `child` the audit log can be told apart. */
+export type RelayLogger = Pick<Logger, 'info' | 'warn'> & Partial<Pick<Logger, 'child'>>
 
 /** Whether a value may be logged in a field. */
 type Check = (value: unknown) => boolean

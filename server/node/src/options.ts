@@ -1,11 +1,13 @@
 import { env } from 'node:process'
-import type { Logger } from 'pino'
 import type { Authenticate } from './auth.ts'
 import type { BudgetOptions } from './budget-meter.ts'
 import type { ServerFunction } from './functions/options.ts'
+import type { RelayLogger } from './log.ts'
 import { checkMetricsOptions, type MetricsOptions } from './metrics/options.ts'
+import { checkOrigins } from './origins.ts'
 import type { Policies } from './policy/policy.ts'
 import type { ServerTool } from './policy/tools.ts'
+import type { DeepgramOptions, OpenAIOptions } from './provider-options.ts'
 import type { StateOptions } from './state/open-state.ts'
 import type { TokenOptions } from './token-service/options.ts'
 import type { TicketOptions, UsedTickets } from './tokens.ts'
@@ -89,23 +91,6 @@ export interface RelayOptions extends StateOptions, TracingOptions {
   readonly logger?: RelayLogger
 }
 
-export interface OpenAIOptions {
-  readonly apiKey: string
-  /** `wss:` or `ws:`, with or without the API's own path; default `wss://api.openai.com`. */
-  readonly url?: string
-}
-
-export interface DeepgramOptions {
-  readonly apiKey: string
-  /** For speech to text; default `wss://api.deepgram.com`. */
-  readonly url?: string
-  /** For the Voice Agent; default `wss://agent.deepgram.com`. */
-  readonly agentUrl?: string
-}
-
-/** What the relay needs of a logger; pino is one. With `child` the audit log can be told apart. */
-export type RelayLogger = Pick<Logger, 'info' | 'warn'> & Partial<Pick<Logger, 'child'>>
-
 type Defaulted =
   | 'open'
   | 'production'
@@ -181,13 +166,4 @@ function checkSafety({
   if (prefix !== '' && !/^\/.*[^/]$/.test(prefix)) {
     throw new TypeError(`Cannot mount the relay as prefix must be like /voice: current value is ${prefix}`)
   }
-}
-
-/** @throws {TypeError} Where all origins are allowed in production. */
-export function checkOrigins({
-  production,
-  allowedOrigins,
-}: Pick<ResolvedOptions, 'production' | 'allowedOrigins'>): void {
-  if (!production || !allowedOrigins.includes('*')) return
-  throw new TypeError('Cannot allow all origins in production as each must be named: current value is *')
 }

@@ -41,3 +41,15 @@ export function isOrigin(text: string): boolean {
     (origin === 'null' && /^[a-z][a-z\d+.-]*:\/\/[^/?#]+$/.test(text) && protocol !== 'file:')
   )
 }
+
+/** @throws {TypeError} Where all origins are allowed in production. */
+export function checkOrigins({
+  production,
+  allowedOrigins,
+}: {
+  readonly production: boolean
+  readonly allowedOrigins: readonly string[]
+}): void {
+  if (!production || !allowedOrigins.includes('*')) return
+  throw new TypeError('Cannot allow all origins in production as each must be named: current value is *')
+}

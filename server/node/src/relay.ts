@@ -15,11 +15,12 @@ import {
   writeRefusedUpgrade,
 } from './http.ts'
 import { addressOf } from './limits.ts'
+import type { RelayLogger } from './log.ts'
 import { allowListed, logToStdout } from './log.ts'
 import type { Monitoring } from './metrics/monitoring.ts'
 import { RelayMetrics } from './metrics/registry.ts'
 import { RelayObserver } from './observer.ts'
-import { type RelayLogger, type RelayOptions, type ResolvedOptions, resolveOptions } from './options.ts'
+import { type RelayOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { type OriginPolicy, originPolicy } from './origins.ts'
 import { RelayPolicies } from './policy/policies.ts'
 import { acceptValue, selectProtocol } from './relay/handshake.ts'

@@ -2,7 +2,7 @@ import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { hashUser } from './auth.ts'
 import { Refusal } from './codes.ts'
-import type { RelayOptions } from './options.ts'
+import type { DeepgramOptions, OpenAIOptions } from './provider-options.ts'
 import type { ProviderPath, Route } from './relay/routes.ts'
 import type { UpstreamRequest } from './relay/session-options.ts'
 
@@ -16,15 +16,21 @@ export const DEFAULT_URLS = {
 /** What may stand at the end of a configured URL although the path is added anyway. */
 const API_PATHS = /\/(v1\/realtime|v1\/agent\/converse|v1\/listen|v2\/listen|v1)?\/?$/
 
+/** The providers that there is a key for. */
+export interface UpstreamsOptions {
+  readonly openai?: OpenAIOptions
+  readonly deepgram?: DeepgramOptions
+}
+
 /** The providers as configured: the only hosts that can ever be dialled. */
 export class Upstreams {
-  readonly #options: RelayOptions
+  readonly #options: UpstreamsOptions
   readonly #http = new HttpAgent()
   readonly #https = new HttpsAgent() // keeps TLS sessions, which makes the next dial cheaper
   readonly #bases: Readonly<Record<ProviderPath, string>>
 
   /** @throws {TypeError} Where a configured URL is none, or not a WebSocket's. */
-  constructor(options: RelayOptions) {
+  constructor(options: UpstreamsOptions) {
     this.#options = options
     const listen = baseUrl(options.deepgram?.url ?? DEFAULT_URLS.deepgram)
     this.#bases = {

@@ -1,4 +1,4 @@
-import type { Environment } from './config.ts'
+import type { Environment } from './config-schema.ts'
 
 /** What there is to know of a variable beside what it must be. */
 export interface Variable {

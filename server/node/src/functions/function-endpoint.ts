@@ -10,7 +10,7 @@ import {
   type RelayUser,
 } from '../auth.ts'
 import { Refusal } from '../codes.ts'
-import { type Endpoint, handleEndpoint } from '../endpoints.ts'
+import { type Endpoint, handleEndpoint } from '../endpoint.ts'
 import type { Answer } from '../http.ts'
 import { addressOf, rateHeaders, type WindowVerdict } from '../limits.ts'
 import { allowListed, logToStdout } from '../log.ts'

@@ -1,4 +1,4 @@
-import { type Environment, schema } from '../config.ts'
+import { type Environment, schema } from '../config-schema.ts'
 import { VARIABLES } from '../variables.ts'
 
 type Name = keyof Environment

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { Refusal } from '../codes.ts'
 import { type Answer, answerOfError, refusalAnswer, SECURITY_HEADERS, writeAnswer } from '../http.ts'
-import type { RelayLogger } from '../options.ts'
+import type { RelayLogger } from '../log.ts'
 import { parseTarget } from '../relay/routes.ts'
 import { EventLoopWatch } from './event-loop.ts'
 import type { MetricsOptions } from './options.ts'

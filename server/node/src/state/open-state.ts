@@ -1,4 +1,4 @@
-import type { RelayLogger } from '../options.ts'
+import type { RelayLogger } from '../log.ts'
 import { MemoryState } from './memory-state.ts'
 import type { RedisOptions } from './redis-link.ts'
 import { RedisState } from './redis-state.ts'

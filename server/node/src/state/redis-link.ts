@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { once } from 'node:events'
 import type { RedisOptions as ClientOptions, Redis } from 'ioredis'
-import type { RelayLogger } from '../options.ts'
+import type { RelayLogger } from '../log.ts'
 import { digest } from './digest.ts'
 import { SCRIPTS, type ScriptName } from './redis-scripts.ts'
 

@@ -1,4 +1,4 @@
-import type { RelayLogger } from '../options.ts'
+import type { RelayLogger } from '../log.ts'
 import type { HealthStatus } from '../token-service/provider-health.ts'
 import { RedisBudgets } from './redis-budgets.ts'
 import { RedisLeases } from './redis-leases.ts'

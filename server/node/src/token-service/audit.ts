@@ -1,5 +1,5 @@
 import type { RelayCode } from '../codes.ts'
-import type { RelayLogger } from '../options.ts'
+import type { RelayLogger } from '../log.ts'
 import type { LimitKey } from './request-limits.ts'
 import type { TokenMode } from './sessions.ts'
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { hashUser } from '../auth.ts'
 import { Refusal, type RelayCode } from '../codes.ts'
-import type { DeepgramOptions, OpenAIOptions } from '../options.ts'
+import type { DeepgramOptions, OpenAIOptions } from '../provider-options.ts'
 import type { ProviderName } from '../relay/routes.ts'
 import type { IssuedTicket, TicketClaims } from '../tokens.ts'
 import { baseUrl, DEFAULT_URLS } from '../upstreams.ts'

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { checkOrigin, hashUser, originOf, pageOrigin } from '../auth.ts'
 import { Refusal, type RelayCode } from '../codes.ts'
-import { type Endpoint, handleEndpoint } from '../endpoints.ts'
+import { type Endpoint, handleEndpoint } from '../endpoint.ts'
 import type { Answer } from '../http.ts'
 import { addressOf, rateHeaders, type WindowVerdict } from '../limits.ts'
 import { allowListed, logToStdout } from '../log.ts'

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Lines, temporaryFolder } from './commands.ts'
+import { freePort } from './ports.ts'
 
 const EXAMPLES = fileURLToPath(new URL('../../examples', import.meta.url))
 /** Debian has these programs where a user who is not root does not look. */
@@ -25,17 +26,6 @@ export interface RelayProxy {
   readonly lines: Lines
   /** Ends it without cutting off requests. @returns All that it has logged. */
   readonly stop: () => Promise<string>
-}
-
-/** A port that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** What differs from the example: addresses, ports and paths. Each text must be there. */

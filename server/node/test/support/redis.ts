@@ -2,13 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
 import type { RedisOptions } from '../../src/index.ts'
+import { freePort } from './ports.ts'
 
 /** A Redis of its own for one test, which keeps nothing on disk and can be ended, held up and started again. */
 export class RedisServer {
@@ -86,14 +85,4 @@ export function redisOptions(server: RedisServer, more: Partial<RedisOptions> = 
 /** Calls `ask` again and again until it is as it should be: where nothing tells of the change. */
 export async function until(ask: () => Promise<boolean>): Promise<void> {
   while (!(await ask())) await new Promise((resolve) => setTimeout(resolve, 20))
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
