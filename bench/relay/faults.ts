@@ -3,8 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { quantile, table } from '../support/report.ts'
 import { type Contestant, NGINX, OURS, type RunningRelay } from './contestants.ts'
 import type { DriverActions } from './driver.ts'
-import type { Judged } from './goals.ts'
-import { megabytes, times } from './goals.ts'
+import { atMost, type Judged, megabytes, times } from './goals.ts'
 import { type Load, PATHS, startDriver, startProvider, type Worker } from './load.ts'
 import { residentBytes, stop } from './processes.ts'
 import type { ProviderActions } from './provider.ts'
@@ -98,6 +97,8 @@ interface Noticed {
 interface Stretch {
   readonly before: number
   readonly during: number
+  /** Whether others left the machine to the run. */
+  readonly calm: boolean
 }
 
 interface Drain {
@@ -124,8 +125,8 @@ export async function measureFaults(load: Load): Promise<Faults> {
   return {
     markdown: table([head, ...rows]),
     judged: [
-      ...FAULTS.map(({ name }) => judgeRatio(name, ratio(ours, name))),
-      judgeRatio('the relay is told to stop', drainRatio),
+      ...FAULTS.map(({ name }) => judge(name, ours.p99.get(name)!)),
+      judge('the relay is told to stop', drainP99),
       {
         figure: 'memory over all faults',
         value: megabytes(ours.growth),
@@ -144,11 +145,12 @@ export async function measureFaults(load: Load): Promise<Faults> {
 }
 
 const ratioOf = ({ before, during }: Stretch) => during / before
-const written = ({ before, during }: Stretch) => [before.toFixed(2), during.toFixed(2)]
+const written = ({ before, during, calm }: Stretch) =>
+  [before, during].map((ms) => (calm ? ms.toFixed(2) : `(${ms.toFixed(2)})`))
 
-function judgeRatio(name: string, ratio: number): Judged {
-  const figure = `others’ p99 while ${name}`
-  return { figure, value: times(ratio), goal: `≤ ${times(MOST_RATIO)}`, met: ratio <= MOST_RATIO }
+function judge(name: string, stretch: Stretch): Judged {
+  const options = { most: MOST_RATIO, show: times, calm: stretch.calm }
+  return atMost(`others’ p99 while ${name}`, ratioOf(stretch), options)
 }
 
 /** Has everything go wrong behind one relay, one thing after the other. */
@@ -176,9 +178,11 @@ async function notice(load: Load, contestant: Contestant): Promise<Noticed> {
   let leftBehind = 0
   for (const { name, begin, end } of FAULTS) {
     await load.calm()
+    const watch = load.watchOthers()
     const before = await roundTripP99(load)
     await begin(stage)
-    p99.set(name, { before, during: await roundTripP99(load) })
+    const during = await roundTripP99(load)
+    p99.set(name, { before, during, calm: watch.calm() })
     await end?.(stage)
     leftBehind = Math.max(leftBehind, await countLeftBehind(relay))
     await sleep(REST_MS)
@@ -227,10 +231,12 @@ const DRAIN_WINDOW_MS = 1500
 
 async function drainUnderLoad(load: Load, { child }: RunningRelay): Promise<Drain> {
   await load.calm()
+  const watch = load.watchOthers()
   const before = await roundTripP99(load)
   const exit = once(child, 'exit')
   child.kill('SIGTERM')
-  const p99 = { before, during: await roundTripP99(load, DRAIN_WINDOW_MS) }
+  const during = await roundTripP99(load, DRAIN_WINDOW_MS)
+  const p99 = { before, during, calm: watch.calm() }
   const [exitCode] = (await exit) as [number | null]
   const codes = await load.driver.remote.ask('closeCodes')
   return { p99, exitCode, told: codes.filter((code) => code === 1012).length }

@@ -5,19 +5,33 @@ export interface Judged {
   readonly figure: string
   readonly value: string
   readonly goal: string
-  readonly met: boolean
+  /** null: cannot be said, as others needed the machine meanwhile. */
+  readonly met: boolean | null
 }
 
-/** Judges a number by the most that it may be. @param show How both are written. */
-export function atMost(figure: string, value: number, most: number, show: (value: number) => string): Judged {
-  return { figure, value: show(value), goal: `≤ ${show(most)}`, met: value <= most }
+export interface JudgeOptions {
+  readonly most: number
+  /** How the value and the most are written. */
+  readonly show: (value: number) => string
+  /** Whether it was measured while others left the machine alone; default true. */
+  readonly calm?: boolean
 }
 
-/** A table of figures, each with ✓ or ✗. */
+/** Judges a number by the most that it may be. */
+export function atMost(figure: string, value: number, { most, show, calm = true }: JudgeOptions): Judged {
+  return { figure, value: show(value), goal: `≤ ${show(most)}`, met: calm ? value <= most : null }
+}
+
+/** A table of figures, each with ✓, ✗, or ? where that cannot be said. */
 export function goalTable(judged: readonly Judged[]): string {
   return table([
     ['', 'Voicewire', 'goal', ''],
-    ...judged.map(({ figure, value, goal, met }) => [figure, value, goal, met ? '✓' : '✗']),
+    ...judged.map(({ figure, value, goal, met }) => [
+      figure,
+      value,
+      goal,
+      met === null ? '?' : met ? '✓' : '✗',
+    ]),
   ])
 }
 

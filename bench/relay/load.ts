@@ -42,9 +42,11 @@ export class Load {
   windows = 0
   disturbed = 0
   /** How long windows may still be repeated for that. */
-  patienceMs = 60_000
+  patienceMs = 0
   readonly #workers: Worker<Actions>[] = []
   readonly #relays: RunningRelay[] = []
+  /** CPU time by process, in ms. */
+  readonly #used = new Map<number, number>()
 
   static async start(): Promise<Load> {
     process.env[SECRET] ??= randomBytes(32).toString('base64url')
@@ -89,19 +91,29 @@ export class Load {
   /** Waits until nobody else needs the machine, as long as the run has patience. */
   async calm(): Promise<void> {
     while (this.patienceMs > 0) {
-      const before = busyMs() - this.#cpuMs()
+      const watch = this.watchOthers()
       await sleep(CALM_MS)
-      if ((busyMs() - this.#cpuMs() - before) / CALM_MS <= MOST_OTHERS_SHARE) return
+      if (watch.calm()) return
       this.patienceMs -= CALM_MS
     }
   }
 
-  /** What all processes of the run that are there have used. */
-  #cpuMs(): number {
-    const children = this.#workers.map(({ child }) => child)
-    const pids = children.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)
-    const relays = this.#relays.filter(({ child }) => child.exitCode === null && child.signalCode === null)
-    return [...pids, ...relays].reduce((sum, { pid }) => sum + cpuMs(pid!), 0)
+  /** @returns Whether, from now on until it is asked, others left the machine to this run. */
+  watchOthers(): { calm(): boolean } {
+    const at = now()
+    const before = this.#othersMs()
+    return { calm: () => (this.#othersMs() - before) / (now() - at) <= MOST_OTHERS_SHARE }
+  }
+
+  #othersMs(): number {
+    for (const { child } of this.#workers) this.#noteCpu(child, child.pid!)
+    for (const { child, pid } of this.#relays) this.#noteCpu(child, pid)
+    return busyMs() - [...this.#used.values()].reduce((sum, used) => sum + used, 0)
+  }
+
+  /** What a process that has ended had used when it was last looked at stays. */
+  #noteCpu({ exitCode, signalCode }: ChildProcess, pid: number): void {
+    if (exitCode === null && signalCode === null) this.#used.set(pid, cpuMs(pid))
   }
 
   async stop(): Promise<void> {
@@ -139,8 +151,8 @@ export interface Window {
   /** CPU time of the relay, and of clients and provider together, as shares of a core. */
   readonly relayShare: number
   readonly loadShare: number
-  /** What everybody else on the machine took meanwhile, as a share of a core. */
-  readonly othersShare: number
+  /** Whether others left the machine to this run meanwhile. */
+  readonly calm: boolean
   /** The time of every message in the window, both ways, in ms. */
   readonly times: Float32Array
   /** Messages of the whole traffic, not of the window alone. */
@@ -156,10 +168,11 @@ export interface Window {
  */
 export async function measureWindow(load: Load, options: WindowOptions): Promise<Window> {
   for (;;) {
+    await load.calm()
     const begun = now()
     const window = await measureOnce(load, options)
     load.windows++
-    if (window.othersShare <= MOST_OTHERS_SHARE) return window
+    if (window.calm) return window
     load.disturbed++
     if (load.patienceMs <= 0) return window
     load.patienceMs -= now() - begun
@@ -176,9 +189,11 @@ async function measureOnce(load: Load, options: WindowOptions): Promise<Window> 
   await driver.ask('talk')
   await sleep(settleMs)
   await Promise.all([driver.ask('look'), provider.ask('look')])
+  const watch = load.watchOthers()
   const before = usage(load, relay)
   await sleep(windowMs)
   const after = usage(load, relay)
+  const calm = watch.calm()
   const [down, up] = await Promise.all([driver.ask('look'), provider.ask('look')])
   const elapsed = after.at - before.at
   const counts = await finish(load)
@@ -189,8 +204,7 @@ async function measureOnce(load: Load, options: WindowOptions): Promise<Window> 
     cpu: ((after.relay - before.relay) / elapsed / sessions) * 1000,
     relayShare: (after.relay - before.relay) / elapsed,
     loadShare: (after.load - before.load) / elapsed,
-    othersShare:
-      (after.busy - after.load - after.relay - (before.busy - before.load - before.relay)) / elapsed,
+    calm,
     times,
     ...counts,
   }
@@ -199,7 +213,6 @@ async function measureOnce(load: Load, options: WindowOptions): Promise<Window> 
 function usage({ driver, provider }: Load, relay: RunningRelay | null) {
   return {
     at: now(),
-    busy: busyMs(),
     relay: relay === null ? 0 : cpuMs(relay.pid),
     load: cpuMs(driver.child.pid!) + cpuMs(provider.child.pid!),
   }

@@ -49,10 +49,10 @@ export async function measureMemory(load: Load): Promise<Memory> {
       ]),
     ]),
     judged: [
-      atMost('memory of an idle session', idle, 40_000, kilobytes),
-      atMost('memory for a client that does not read', down, 24e6, megabytes),
-      atMost('memory for a provider that does not read', up, 24e6, megabytes),
-      atMost('the same, pushed before it has answered', early, 24e6, megabytes),
+      atMost('memory of an idle session', idle, { most: 40_000, show: kilobytes }),
+      atMost('memory for a client that does not read', down, { most: 24e6, show: megabytes }),
+      atMost('memory for a provider that does not read', up, { most: 24e6, show: megabytes }),
+      atMost('the same, pushed before it has answered', early, { most: 24e6, show: megabytes }),
     ],
   }
 }
