@@ -40,13 +40,17 @@ export interface Contestant {
 }
 
 export const OURS = ours('Voicewire, transparent', {})
+/** Every message is read and judged. */
+export const POLICY = ours('Voicewire, policy', { policy: { '/v1/realtime': {}, '/v1/agent/converse': {} } })
+/** Takes whatever comes as fast as it comes: what a flood would meet if nothing slowed it. */
+export const UNSLOWED = ours(OURS.name, { maxBytesPerSecond: 0 })
 export const NGINX = proxy('nginx', nginxConfiguration, (file) => ['nginx', '-e', 'stderr', '-c', file])
 export const HAPROXY = proxy('HAProxy', haproxyConfiguration, (file) => ['haproxy', '-db', '-f', file])
 export const NAIVE = wsRelay('`ws`, naive', [])
 export const PARSING = wsRelay('`ws`, JSON parsed and written', ['parse'])
 
 /** All that are measured beside one another. */
-export const CONTESTANTS: readonly Contestant[] = [NGINX, OURS, HAPROXY, NAIVE, PARSING]
+export const CONTESTANTS: readonly Contestant[] = [NGINX, OURS, POLICY, HAPROXY, NAIVE, PARSING]
 
 function ours(name: string, relay: Partial<RelayOptions>): Contestant {
   return {

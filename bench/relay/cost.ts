@@ -6,6 +6,7 @@ import {
   NGINX,
   OURS,
   PARSING,
+  POLICY,
   type RunningRelay,
 } from './contestants.ts'
 import { atMost, type Judged, micros, percent, times } from './goals.ts'
@@ -19,6 +20,7 @@ const SESSIONS = 200
 const SETTLE_MS = 600
 const WINDOW_MS = 2000
 const WARM_UP_MS = 500
+const OWN = new Set([OURS.name, POLICY.name])
 const KINDS: readonly Kind[] = ['binary', 'json']
 const QUANTILES = [0.5, 0.99, 0.999] as const
 
@@ -121,7 +123,7 @@ function describe(rounds: Rounds, kind: Kind): string {
   const rows = contestants.map(({ name }) => {
     const windows = rounds.get(`${name} ${kind}`)!
     return [
-      name === OURS.name ? `**${name}**` : name,
+      OWN.has(name) ? `**${name}**` : name,
       cell(cpuRatio(rounds, kind, name, NGINX), 2),
       cell(cpuRatio(rounds, kind, name, NAIVE), 2),
       median(calmOf(windows).map(({ cpu }) => cpu)).toFixed(2),
@@ -157,6 +159,12 @@ function judge(rounds: Rounds): Judged[] {
     const calm = naive.calm && p99.calm
     return [
       judgeCompared(`CPU, ${kind}, beside nginx`, cpuRatio(rounds, kind, name, NGINX), 1.4, times),
+      judgeCompared(
+        `CPU, ${kind}, with a policy, beside nginx`,
+        cpuRatio(rounds, kind, POLICY.name, NGINX),
+        1.9,
+        times,
+      ),
       judgeCompared(`CPU, ${kind}, beside naive \`ws\``, cpuRatio(rounds, kind, name, NAIVE), 1, times),
       judgeCompared(`added latency, ${kind}, p50`, added(rounds, kind, name, 0), 0.1, micros),
       judgeCompared(

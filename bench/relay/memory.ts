@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { table } from '../support/report.ts'
-import { type Contestant, HAPROXY, NAIVE, NGINX, OURS, type RunningRelay } from './contestants.ts'
+import { type Contestant, HAPROXY, NAIVE, NGINX, OURS, type RunningRelay, UNSLOWED } from './contestants.ts'
 import { atMost, type Judged, megabytes } from './goals.ts'
 import { type Load, PATHS } from './load.ts'
 import { residentBytes } from './processes.ts'
@@ -23,9 +23,10 @@ export async function measureMemory(load: Load): Promise<Memory> {
   const rows: (readonly [string, number, number, number, number])[] = []
   for (const contestant of BESIDE) {
     const idle = await withRelay(load, contestant, (relay) => measureIdle(load, relay))
-    const down = await withRelay(load, contestant, (relay) => measureFlood(load, relay, 'down'))
-    const up = await withRelay(load, contestant, (relay) => measureFlood(load, relay, 'up'))
-    const early = await withRelay(load, contestant, (relay) => measureFlood(load, relay, 'early'))
+    const flooded = contestant === OURS ? UNSLOWED : contestant
+    const down = await withRelay(load, flooded, (relay) => measureFlood(load, relay, 'down'))
+    const up = await withRelay(load, flooded, (relay) => measureFlood(load, relay, 'up'))
+    const early = await withRelay(load, flooded, (relay) => measureFlood(load, relay, 'early'))
     rows.push([contestant.name, idle, down, up, early])
   }
   const [, idle, down, up, early] = rows.find(([name]) => name === OURS.name)!

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { adoptSocket } from './adopt-socket.ts'
 import type { Close } from './close-codes.ts'
 import { encodeClose, encodeMessage, OPCODE } from './wire.ts'
 
@@ -26,12 +27,16 @@ export class Leg {
   /** What the relay closed with; null while it has not. */
   sent: Close | null = null
 
-  constructor(socket: Socket, masked: boolean) {
-    this.socket = socket
-    this.#masked = masked
+  /**
+   * @param socket After its handshake; from now on it is the leg's.
+   * @param onChunk Called with each chunk that comes, not before this returns.
+   */
+  constructor(socket: Socket, masked: boolean, onChunk: (chunk: Buffer) => void) {
     // A mounted server may have set a time-out of its own; the heartbeat is the session's.
     socket.setTimeout(0)
     socket.setNoDelay(true)
+    this.socket = adoptSocket(socket, onChunk)
+    this.#masked = masked
   }
 
   /** Whether more waits to be written than may. */

@@ -52,7 +52,7 @@ export class Session {
   constructor(socket: Socket, options: SessionOptions) {
     this.#options = options
     const { limits, wheel, filter, onUsage } = options
-    this.#client = new Leg(socket, false)
+    this.#client = new Leg(socket, false, (chunk) => this.#receive(this.#client, this.#fromClient, chunk))
     this.#fromClient = clientStream(limits, filter, this.#clientEvents())
     this.#fromUpstream = upstreamStream(limits, filter, this.#upstreamEvents())
     this.#rate = byteRate(limits)
@@ -91,7 +91,7 @@ export class Session {
 
   /** Begins to relay. @param head What the client sent right behind its handshake. */
   start(head: Buffer): void {
-    this.#listen(this.#client, this.#fromClient)
+    this.#listen(this.#client)
     this.#startFilter()
     if (head.length > 0) this.#receive(this.#client, this.#fromClient, head)
     if (this.#state !== 'dialling') {
@@ -136,9 +136,8 @@ export class Session {
     })
   }
 
-  #listen(leg: Leg, stream: MessageStream): void {
+  #listen(leg: Leg): void {
     const { socket } = leg
-    socket.on('data', (chunk: Buffer) => this.#receive(leg, stream, chunk))
     socket.on('drain', () => this.#drained(leg))
     socket.on('end', () => this.#ended(leg))
     socket.on('error', () => {}) // 'close' follows, and says all that matters
@@ -254,8 +253,9 @@ export class Session {
       return
     }
     this.#state = 'open'
-    this.#upstream = new Leg(socket, true)
-    this.#listen(this.#upstream, this.#fromUpstream)
+    const upstream = new Leg(socket, true, (chunk) => this.#receive(upstream, this.#fromUpstream, chunk))
+    this.#upstream = upstream
+    this.#listen(upstream)
     for (const bytes of this.#early.take()) this.#upstream.write(bytes)
     if (this.#upstream.clogged) this.#backpressure.hold(this.#client)
     if (head.length > 0) this.#receive(this.#upstream, this.#fromUpstream, head)
