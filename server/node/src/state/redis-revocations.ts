@@ -21,7 +21,10 @@ export class RedisRevocations implements Revocations {
 
   constructor(link: RedisLink) {
     this.#link = link
-    link.onBack(() => void this.#tell())
+    link.onBack(() => {
+      void this.#tell()
+      void this.#catchUp(0) // the subscription may have been there again before
+    })
     link.subscribe(this.#channel, {
       onMessage: (message) => this.#hear(message),
       onReady: () => void this.#catchUp(0),
