@@ -46,7 +46,7 @@ export interface TicketClaims {
 export interface Ticket extends TicketClaims {
   /** `jti`: what makes it good only once. */
   readonly id: string
-  /** In ms of the epoch. */
+  /** The earliest time at which it can have been issued, whose clock was ahead or not; in ms of the epoch. */
   readonly issuedAt: number
   /** When it need not be remembered any more, in seconds of the epoch. */
   readonly expiresAt: number
@@ -148,7 +148,8 @@ export class TicketVerifier {
       throw invalid()
     }
     if (!isText(sub, 256) || !isText(jti, 128)) throw invalid()
-    return { user: sub, id: jti, issuedAt: iat * 1000, expiresAt: exp + tolerance, ...readLimits(payload) }
+    const issuedAt = (iat - tolerance) * 1000
+    return { user: sub, id: jti, issuedAt, expiresAt: exp + tolerance, ...readLimits(payload) }
   }
 }
 

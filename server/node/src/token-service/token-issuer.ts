@@ -63,6 +63,7 @@ export class TokenIssuer {
     if (!(relay ? this.#relays : this.#direct !== null)) {
       throw new Refusal(400, 'bad_request', `The field "use" must be "${relay ? 'direct' : 'relay'}" here`)
     }
+    const beganAt = Date.now() // what is revoked while the application thinks must count
     const user = await this.#findUser(asking)
     asking.user = user.user
     await asking.limitUser(user.user)
@@ -72,7 +73,8 @@ export class TokenIssuer {
     const { origin } = asking
     checkTicketOrigin(user, origin)
     const claims = { ...user, ...(origin !== null && { origin }), ...narrowed(user, body.provider) }
-    const beganAt = Date.now()
+    const holder = { user: user.user, ticket: null, issuedAt: beganAt }
+    await checkRevoked(holder, this.#options.state.revocations)
     const token = await this.#mint(mode, claims)
     const sessionId = randomUUID()
     await this.#sessions.add(sessionId, sessionOf({ claims, mode, origin, beganAt, refreshes: 0 }, token))
