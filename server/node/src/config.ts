@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type ConfigurationFile, overlay, variablesIn } from './config-file.ts'
 import { ConfigurationError } from './configuration-error.ts'
+import { given } from './given.ts'
 import { isMetricsToken, type MetricsOptions } from './metrics/options.ts'
 import type { RelayOptions } from './options.ts'
 import { isOrigin } from './origins.ts'
@@ -277,12 +278,6 @@ function ticketOptions(config: Environment): TicketOptions | null {
     audience: config.TICKET_AUDIENCE,
     clockToleranceSeconds,
   })
-}
-
-/** Leaves out what is undefined. */
-function given<T extends object>(fields: T): { [Key in keyof T]: Exclude<T[Key], undefined> } {
-  const entries = Object.entries(fields).filter(([, value]) => value !== undefined)
-  return Object.fromEntries(entries) as { [Key in keyof T]: Exclude<T[Key], undefined> }
 }
 
 function mustBe(
