@@ -33,8 +33,9 @@ import { TimerWheel } from './relay/timer-wheel.ts'
 import { type OpenedState, openState } from './state/open-state.ts'
 import type { Holder, Revoked } from './state/shared-state.ts'
 import { type Audit, auditTo, safely } from './token-service/audit.ts'
+import { blockOptions } from './token-service/options.ts'
 import { ProviderHealth } from './token-service/provider-health.ts'
-import type { LimitKey } from './token-service/request-limits.ts'
+import { type LimitKey, RequestLimits } from './token-service/request-limits.ts'
 import { TokenService } from './token-service/token-service.ts'
 import { TicketVerifier } from './tokens.ts'
 import { createTracing } from './tracing.ts'
@@ -277,10 +278,14 @@ export class Relay {
   }
 
   #adminEndpoints(): AdminEndpoints | null {
-    const { adminToken: token, trustedProxies } = this.#options
+    const { adminToken: token, trustedProxies, rateLimit, tokens } = this.#options
     if (token === undefined) return null
-    const { revocations } = this.#shared.state
-    return new AdminEndpoints({ token, revocations, audit: this.#audit, trustedProxies })
+    const { state } = this.#shared
+    const { revocations } = state
+    const window = { name: 'admin', windowMs: 60_000, maxRequests: rateLimit }
+    const limits = new RequestLimits({ ...window, ...blockOptions(tokens) }, state)
+    const onBlock = (request: IncomingMessage, key: LimitKey) => this.#auditBlock(request, key)
+    return new AdminEndpoints({ token, revocations, audit: this.#audit, trustedProxies, limits, onBlock })
   }
 
   #auditBlock(request: IncomingMessage, key: LimitKey): void {
