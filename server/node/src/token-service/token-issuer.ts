@@ -134,7 +134,13 @@ export class TokenIssuer {
   }
 
   #mint(mode: TokenMode, claims: TicketClaims): Promise<IssuedTicket> {
-    if (mode !== 'relay') return this.#direct!.mint(mode, claims)
+    if (mode === 'relay') return this.#ticket(claims)
+    // A session of an instance that was configured otherwise does not keep what is not enabled any more.
+    if (this.#direct?.providers.includes(mode) !== true) throw unreachable()
+    return this.#direct.mint(mode, claims)
+  }
+
+  #ticket(claims: TicketClaims): Promise<IssuedTicket> {
     return issueTicket(claims, { ...this.#options.tickets, durationMs: this.#options.tokenDurationMs })
   }
 
@@ -154,8 +160,12 @@ export class TokenIssuer {
       throw new Refusal(400, 'bad_request', 'The field "provider" is needed with "use": "direct"')
     }
     if (providers.includes(provider)) return provider
-    throw new Refusal(403, 'direct_forbidden', 'This provider can only be reached through the relay')
+    throw unreachable()
   }
+}
+
+function unreachable(): Refusal {
+  return new Refusal(403, 'direct_forbidden', 'This provider can only be reached through the relay')
 }
 
 /** What the page asks for may narrow what the application allows, never widen it. */
