@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { Redis } from 'ioredis'
 import { pino } from 'pino'
@@ -163,4 +164,29 @@ test('RedisState.revocations are all read when Redis is back, those too that wer
   await told.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes').exec()
   await log.find(BACK)
   await knows(late)
+})
+
+test('RedisState.revocations reach all instances where their user of Redis may use no channel', {
+  timeout: 30_000,
+}, async (t) => {
+  const server = await RedisServer.start(t)
+  const redis = spy(t, server)
+  const options = redisOptions(server)
+  const password = randomUUID()
+  await redis.call('ACL', 'SETUSER', 'relay', 'on', `>${password}`, `~${options.prefix}*`, '+@all')
+  const url = server.url.replace('//', `//relay:${password}@`)
+  const { state, log } = await openRedis(t, { ...options, url })
+  const { state: other } = await openRedis(t, { ...options, url })
+  assert.equal(await state.revocations.revoke({ user: 'eve' }), true)
+  assert.equal(await other.revocations.has({ user: 'eve', ticket: null, issuedAt: 1 }), true)
+  assert.equal(log.text, '', 'Redis is no less there')
+})
+
+test('RedisState.budgets count what is more than Redis can add up as the most there is', async (t) => {
+  const server = await RedisServer.start(t)
+  const { state, log } = await openRedis(t, redisOptions(server))
+  const enormous = [{ user: 'ann', tokens: 1e21, ms: 1 }]
+  assert.deepEqual(await state.budgets.spend(enormous), [{ tokens: 1e12, ms: 1 }])
+  assert.equal(state.status, 'healthy')
+  assert.equal(log.text, '')
 })

@@ -139,6 +139,8 @@ test('use: direct is refused where the operator or the application does not allo
     [{}, { user: 'ann', model: 'another' }, direct('deepgram'), 403, 'direct_forbidden'],
     [{}, { user: 'ann', maxSeconds: 60 }, direct('openai'), 403, 'direct_forbidden'],
     [{}, { user: 'ann', maxSeconds: 60 }, direct('deepgram'), 403, 'direct_forbidden'],
+    [{ budgets: { minutesPerDay: 1 } }, { user: 'ann' }, direct('openai'), 403, 'direct_forbidden'],
+    [{ budgets: { tokensPerDay: 0 } }, { user: 'ann' }, direct('openai'), 200, null],
   ]
   for (const [options, user, body, status, code] of cases) {
     const before = provider.requests.length

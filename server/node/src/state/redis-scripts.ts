@@ -99,14 +99,17 @@ for i, key in ipairs(KEYS) do
 end
 return spent`
 
-/** ARGV: how long it is remembered in ms, the channel, when it was or 0 for now, what. Answers when. */
+/**
+ * ARGV: how long it is remembered in ms, the channel, when it was or 0 for now, what. Answers when. A user of Redis
+ * without a right to the channel cannot publish: the others then read it a little later.
+ */
 const REVOKE = `${MILLISECONDS}
 local at = tonumber(ARGV[3])
 if at == 0 then at = now end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1])
 redis.call('ZADD', KEYS[1], 'GT', at, ARGV[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
-redis.call('PUBLISH', ARGV[2], at .. ' ' .. ARGV[4])
+redis.pcall('PUBLISH', ARGV[2], at .. ' ' .. ARGV[4])
 return at`
 
 export const SCRIPTS = {

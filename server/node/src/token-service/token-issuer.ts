@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { decodeJwt } from 'jose'
 import { z } from 'zod'
 import { askApplication, checkRevoked, type RelayUser } from '../auth.ts'
-import { checkBudget } from '../budget-meter.ts'
+import { checkBudget, isLimited } from '../budget-meter.ts'
 import { Refusal } from '../codes.ts'
 import type { ProviderName } from '../relay/routes.ts'
 import { type IssuedTicket, issueTicket, type TicketClaims } from '../tokens.ts'
@@ -135,6 +135,8 @@ export class TokenIssuer {
 
   #mint(mode: TokenMode, claims: TicketClaims): Promise<IssuedTicket> {
     if (mode === 'relay') return this.#ticket(claims)
+    // What is used there nobody counts.
+    if (isLimited(this.#options.budgets ?? {})) throw unreachable()
     // A session of an instance that was configured otherwise does not keep what is not enabled any more.
     if (this.#direct?.providers.includes(mode) !== true) throw unreachable()
     return this.#direct.mint(mode, claims)
