@@ -190,3 +190,21 @@ test('RedisState.budgets count what is more than Redis can add up as the most th
   assert.equal(state.status, 'healthy')
   assert.equal(log.text, '')
 })
+
+test('RedisState.revocations are there again in a Redis that has lost its data', {
+  timeout: 30_000,
+}, async (t) => {
+  const server = await RedisServer.start(t)
+  const options = redisOptions(server)
+  const { state, log } = await openRedis(t, options)
+  await state.revocations.revoke({ user: 'eve' })
+  await state.revocations.revoke({ ticket: 'one' })
+  await server.kill()
+  await log.find('redis is away: every instance counts for itself')
+  await server.start()
+  await log.find(BACK)
+  const { state: later } = await openRedis(t, options)
+  await until(() => later.revocations.has({ user: 'eve', ticket: null, issuedAt: 1 }))
+  await until(() => later.revocations.has({ user: 'ann', ticket: 'one', issuedAt: Date.now() }))
+  assert.equal(await later.revocations.has({ user: 'eve', ticket: null, issuedAt: Date.now() + 1000 }), false)
+})
