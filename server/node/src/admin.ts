@@ -8,6 +8,7 @@ import { addressOf } from './limits.ts'
 import type { Revocations, Revoked } from './state/shared-state.ts'
 import type { Audit } from './token-service/audit.ts'
 import { readJsonBody } from './token-service/json-body.ts'
+import type { LimitKey, RequestLimits } from './token-service/request-limits.ts'
 
 export interface AdminOptions {
   /** What an operator shows as a bearer; at least 16 characters. */
@@ -15,6 +16,10 @@ export interface AdminOptions {
   readonly revocations: Revocations
   readonly audit: Audit
   readonly trustedProxies: number
+  /** How often one address may guess the token. */
+  readonly limits: RequestLimits
+  /** Told when an address has guessed so often that it is blocked. */
+  readonly onBlock: (request: IncomingMessage, key: LimitKey) => void
 }
 
 const LEAST_TOKEN_CHARACTERS = 16
@@ -45,7 +50,7 @@ export class AdminEndpoints {
       method: 'POST',
       check,
       answer: async (request) => {
-        check(request)
+        await check(request)
         const { user, ticket } = await readJsonBody(request, revokeRequest)
         const subjects = [
           ...(user === undefined ? [] : [{ user }]),
@@ -75,10 +80,16 @@ export class AdminEndpoints {
     return told
   }
 
-  #check({ headers }: IncomingMessage): void {
-    const shown = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1] ?? ''
+  /** @throws {Refusal} 401 for another token, 429 where the address has guessed too often. */
+  async #check(request: IncomingMessage): Promise<void> {
+    const { token, trustedProxies, limits, onBlock } = this.#options
+    const address = addressOf(request, trustedProxies)
+    const shown = /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1] ?? ''
     // Digests are of one length, so that the comparison tells nothing of the token's.
-    if (timingSafeEqual(sha256(shown), sha256(this.#options.token))) return
+    const right = timingSafeEqual(sha256(shown), sha256(token))
+    // Also who is right at last: otherwise refused guesses would be as good as any.
+    if (right) return limits.peek('ip', address)
+    await limits.take('ip', address, (key) => onBlock(request, key))
     throw new Refusal(401, 'unauthenticated', 'This is for operators')
   }
 }

@@ -35,6 +35,8 @@ export interface Identity {
   readonly user: RelayUser | null
   /** The ticket that must be used up before the client is let in; null where there is none. */
   readonly ticket: Ticket | null
+  /** Since when the user has had the right to come in, as far as a revocation can tell; in ms of the epoch. */
+  readonly since: number
 }
 
 /** The application's hook may take this long. */
@@ -68,20 +70,21 @@ export async function identify(
   route: Route,
   options: AuthOptions,
 ): Promise<Identity> {
+  const askedAt = Date.now() // what is revoked while the application thinks must count
   checkOrigin(origin, options.origins)
-  if (options.open && origin !== null) return { user: null, ticket: null }
+  if (options.open && origin !== null) return { user: null, ticket: null, since: askedAt }
   const credential = credentialOf(request)
   if (credential !== null && options.verifier !== null) {
     const ticket = await options.verifier.verify(credential)
     checkScope(ticket, route, origin)
-    await checkRevoked(holderOf(ticket, ticket), options.revocations)
+    await checkRevoked(holderOf(ticket), options.revocations)
     if (await options.used.has(ticket.id)) throw used()
-    return { user: ticket, ticket }
+    return { user: ticket, ticket, since: ticket.issuedAt }
   }
   const user = await askApplication(request, options.authenticate)
   if (user === null) throw new Refusal(401, 'ticket_missing', 'A ticket is needed')
   checkScope(user, route, origin)
-  return { user, ticket: null }
+  return { user, ticket: null, since: askedAt }
 }
 
 /**
@@ -93,9 +96,9 @@ export async function useTicket(ticket: Ticket, store: UsedTickets): Promise<voi
   if (!(await store.use(ticket.id, ticket.expiresAt))) throw used()
 }
 
-/** What of a user's could be revoked. What the application itself says was issued now. */
-export function holderOf({ user }: RelayUser, ticket: Ticket | null): Holder {
-  return { user, ticket: ticket?.id ?? null, issuedAt: ticket?.issuedAt ?? Date.now() }
+/** What of a ticket's could be revoked. */
+export function holderOf({ user, id, issuedAt }: Ticket): Holder {
+  return { user, ticket: id, issuedAt }
 }
 
 /** @throws {Refusal} 401 where the ticket, or what the user was given before, was revoked. */

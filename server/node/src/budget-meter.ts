@@ -36,7 +36,7 @@ interface Entry {
 
 /** @throws {Refusal} 429 where a user has nothing left today. */
 export async function checkBudget(user: string, options: BudgetOptions, budgets: Budgets): Promise<void> {
-  if (!limits(options)) return
+  if (!isLimited(options)) return
   const [spent] = await budgets.spend([{ user, tokens: 0, ms: 0 }])
   if (!isSpent(spent!, options)) return
   throw new Refusal(429, 'budget_spent', "The day's budget is used up", {
@@ -70,7 +70,7 @@ export class BudgetMeter {
    * @param onSpent Called when the user's budget is spent, by whichever session.
    */
   open(user: string, onSpent: () => void): Account {
-    if (!limits(this.#options)) return { useTokens: () => {}, close: () => {} }
+    if (!isLimited(this.#options)) return { useTokens: () => {}, close: () => {} }
     const entry: Entry = { user, onSpent, since: this.#now() }
     this.#entries.add(entry)
     this.#timer ??= this.#wheel.schedule(EVERY_MS, () => this.#look())
@@ -119,7 +119,8 @@ export class BudgetMeter {
   }
 }
 
-function limits({ tokensPerDay = 0, minutesPerDay = 0 }: BudgetOptions): boolean {
+/** Whether there is any budget. */
+export function isLimited({ tokensPerDay = 0, minutesPerDay = 0 }: BudgetOptions): boolean {
   return tokensPerDay > 0 || minutesPerDay > 0
 }
 

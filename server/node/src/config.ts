@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { type ConfigurationFile, overlay, variablesIn } from './config-file.ts'
 import { type Configuration, type Environment, SECRETS, schema } from './config-schema.ts'
 import { ConfigurationError } from './configuration-error.ts'
+import { given } from './given.ts'
 import type { MetricsOptions } from './metrics/options.ts'
 import type { RelayOptions } from './options.ts'
 import type { TicketOptions } from './tokens.ts'
@@ -155,12 +156,6 @@ function ticketOptions(config: Environment): TicketOptions | null {
     audience: config.TICKET_AUDIENCE,
     clockToleranceSeconds,
   })
-}
-
-/** Leaves out what is undefined. */
-function given<T extends object>(fields: T): { [Key in keyof T]: Exclude<T[Key], undefined> } {
-  const entries = Object.entries(fields).filter(([, value]) => value !== undefined)
-  return Object.fromEntries(entries) as { [Key in keyof T]: Exclude<T[Key], undefined> }
 }
 
 function mustBe(

@@ -16,7 +16,7 @@ import { parseTarget } from './relay/routes.ts'
 export interface Endpoint {
   readonly method: 'GET' | 'POST'
   /** Throws a `Refusal` for whom not even the methods are told. */
-  readonly check?: (request: IncomingMessage) => void
+  readonly check?: (request: IncomingMessage) => void | Promise<void>
   readonly answer: (request: IncomingMessage) => Promise<Answer>
 }
 
@@ -29,7 +29,7 @@ export async function answerEndpoint(endpoint: Endpoint, request: IncomingMessag
   const { method, check, answer } = endpoint
   const allowed = `${method}, OPTIONS`
   if (request.method === method || (request.method === 'HEAD' && method === 'GET')) return answer(request)
-  check?.(request)
+  await check?.(request)
   if (request.method === 'OPTIONS') return preflightAnswer(allowed)
   throw new Refusal(405, 'method_not_allowed', `The method must be ${method}`, {
     headers: { Allow: allowed },

@@ -161,8 +161,13 @@ export function clientAddress(remote: string, forwardedFor: string, trustedProxi
   if (trustedProxies === 0) return network(remote)
   // Each proxy appends whom it saw: counted from the right, the first n entries are the operator's own.
   const entries = forwardedFor.split(',').map((entry) => entry.trim())
-  const entry = entries[entries.length - trustedProxies] ?? ''
+  const entry = withoutPort(entries[entries.length - trustedProxies] ?? '')
   return isIP(entry) === 0 ? network(remote) : network(entry)
+}
+
+/** Some proxies write the port, too: taken for no address it would have all clients share the proxy's limits. */
+function withoutPort(entry: string): string {
+  return /^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(entry)?.[1] ?? /^\[(.+)\](?::\d+)?$/.exec(entry)?.[1] ?? entry
 }
 
 function network(address: string): string {

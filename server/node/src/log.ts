@@ -40,7 +40,7 @@ const FIELDS: Readonly<Record<string, Check>> = {
   endedBy: word,
   tool: text(/^[\w-]{1,64}$/),
   function: text(/^[\w-]{1,64}$/),
-  error: text(/^[A-Za-z]{1,40}$/),
+  error: text(/^[A-Za-z_]{1,60}$/),
   // A ticket's id, where it is a UUID as in all that are issued here.
   ticket: text(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/),
   status: count,

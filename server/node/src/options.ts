@@ -2,6 +2,7 @@ import { env } from 'node:process'
 import type { Authenticate } from './auth.ts'
 import type { BudgetOptions } from './budget-meter.ts'
 import type { ServerFunction } from './functions/options.ts'
+import { given } from './given.ts'
 import type { RelayLogger } from './log.ts'
 import { checkMetricsOptions, type MetricsOptions } from './metrics/options.ts'
 import { checkOrigins } from './origins.ts'
@@ -119,6 +120,7 @@ export type ResolvedOptions = RelayOptions & Required<Pick<RelayOptions, Default
  * Fills in the defaults and refuses what would be unsafe.
  *
  * @throws {TypeError} Where nobody could get in, or everybody could in production.
+ * @throws {RangeError} Where a number is none, or below 0: it would limit nothing.
  */
 export function resolveOptions(options: RelayOptions): ResolvedOptions {
   const resolved = {
@@ -141,9 +143,10 @@ export function resolveOptions(options: RelayOptions): ResolvedOptions {
     maxEarlyBytes: 1024 * 1024,
     maxBytesPerSecond: 200_000,
     maxSlowedMs: 30_000,
-    ...options,
+    ...given(options),
   }
   checkSafety(resolved)
+  checkNumbers(resolved)
   checkMetricsOptions(resolved.metrics ?? {})
   return resolved
 }
@@ -165,5 +168,12 @@ function checkSafety({
   }
   if (prefix !== '' && !/^\/.*[^/]$/.test(prefix)) {
     throw new TypeError(`Cannot mount the relay as prefix must be like /voice: current value is ${prefix}`)
+  }
+}
+
+function checkNumbers({ budgets = {}, ...options }: ResolvedOptions): void {
+  for (const [name, value] of Object.entries({ ...options, ...budgets })) {
+    if (typeof value !== 'number' || (value >= 0 && Number.isFinite(value))) continue
+    throw new RangeError(`Cannot make a relay as ${name} must be 0 or more: current value is ${value}`)
   }
 }

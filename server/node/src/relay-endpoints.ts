@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { AdminEndpoints } from './admin.ts'
 import type { Admissions } from './admission.ts'
 import type { EndpointOptions } from './endpoints.ts'
@@ -9,7 +10,9 @@ import type { RelayObserver } from './observer.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { SharedState } from './state/shared-state.ts'
 import type { Audit } from './token-service/audit.ts'
+import { blockOptions } from './token-service/options.ts'
 import type { ProviderHealth } from './token-service/provider-health.ts'
+import { type LimitKey, RequestLimits } from './token-service/request-limits.ts'
 import { TokenService } from './token-service/token-service.ts'
 
 /** What a relay's endpoints have in common. */
@@ -22,6 +25,8 @@ export interface RelayParts {
   readonly observer: RelayObserver
   readonly metrics: RelayMetrics
   readonly log: RelayLogger
+  /** Told when somebody was refused so often that they are blocked. */
+  readonly onBlock: (request: IncomingMessage, key: LimitKey) => void
 }
 
 /** What answers ordinary requests: each only where the options ask for it. */
@@ -57,8 +62,10 @@ function functionEndpoint({ options, state, log: logger }: RelayParts): Function
   return new FunctionEndpoint({ maxRequests, ...tokens, ...options, functions, logger, state })
 }
 
-function adminEndpoints({ options, state, audit }: RelayParts): AdminEndpoints | null {
-  const { adminToken: token, trustedProxies } = options
+function adminEndpoints({ options, state, audit, onBlock }: RelayParts): AdminEndpoints | null {
+  const { adminToken: token, trustedProxies, rateLimit: maxRequests, tokens } = options
   if (token === undefined) return null
-  return new AdminEndpoints({ token, revocations: state.revocations, audit, trustedProxies })
+  const window = { name: 'admin', windowMs: 60_000, maxRequests }
+  const limits = new RequestLimits({ ...window, ...blockOptions(tokens) }, state)
+  return new AdminEndpoints({ token, revocations: state.revocations, audit, trustedProxies, limits, onBlock })
 }

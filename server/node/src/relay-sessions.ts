@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Admission } from './admission.ts'
-import { hashUser, holderOf, originOf } from './auth.ts'
+import { hashUser, originOf } from './auth.ts'
 import type { BudgetMeter } from './budget-meter.ts'
 import type { RelayCode } from './codes.ts'
 import type { RelayLogger } from './log.ts'
@@ -85,7 +85,8 @@ export class RelaySessions {
         this.#ended(session, fields, summary)
       },
     })
-    const holder = identity.user && holderOf(identity.user, identity.ticket)
+    const holder =
+      user === null ? null : { user, ticket: identity.ticket?.id ?? null, issuedAt: identity.since }
     this.#holders.set(session, holder)
     log.info(fields, 'session started')
     session.start(head)

@@ -104,16 +104,17 @@ export class Relay {
     const made = { upstreams, policies, budgets, revocations, providers, observer, wheel, log }
     this.#sessions = new RelaySessions(this.#kept, { limits: this.#options, ...made })
     this.#forgetRevocations = revocations.subscribe(() => this.#sessions.endRevoked())
+    const onBlock = (request: IncomingMessage, key: LimitKey) => this.#auditBlock(request, key)
     this.#admissions = new Admissions(this.#options, {
       auth: this.#authOptions(),
       upstreams,
       policies,
       state,
-      onBlock: (request, key) => this.#auditBlock(request, key),
+      onBlock,
       record: (limiter, decision) => observer.limited(limiter, decision),
     })
     const shared = { options: this.#options, admissions: this.#admissions, metrics: this.#metrics }
-    const parts = { ...shared, state, audit: this.#audit, providers, observer, log }
+    const parts = { ...shared, state, audit: this.#audit, providers, observer, log, onBlock }
     this.#endpoints = relayEndpoints(parts)
     this.#monitoring = relayMonitoring(parts)
     if (this.#options.open === false) return

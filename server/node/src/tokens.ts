@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify, SignJWT } from 'jose'
 import { Refusal } from './codes.ts'
+import { given } from './given.ts'
 import type { ProviderName } from './relay/routes.ts'
 
 /** The header `typ` of every ticket, so that no other JWT of the same issuer passes for one (RFC 8725 §3.11). */
@@ -11,6 +12,7 @@ const MOST_TICKET_BYTES = 4096
 /** No ticket may be good for longer than an hour, whoever signed it. */
 const MOST_LIFE_SECONDS = 3600
 const LEAST_SECRET_BYTES = 32
+const MOST_TOLERANCE_SECONDS = 120
 /** What public keys may sign with; never HS256, which would take a public key for a secret. */
 const PUBLIC_KEY_ALGORITHMS = ['RS256', 'ES256', 'EdDSA', 'Ed25519']
 
@@ -46,7 +48,7 @@ export interface TicketClaims {
 export interface Ticket extends TicketClaims {
   /** `jti`: what makes it good only once. */
   readonly id: string
-  /** In ms of the epoch. */
+  /** The earliest time at which it can have been issued, whose clock was ahead or not; in ms of the epoch. */
   readonly issuedAt: number
   /** When it need not be remembered any more, in seconds of the epoch. */
   readonly expiresAt: number
@@ -101,12 +103,16 @@ export class TicketVerifier {
   readonly #options: Required<Pick<TicketOptions, 'issuer' | 'audience' | 'clockToleranceSeconds'>>
   readonly #verify: (token: string) => Promise<JWTPayload>
 
-  /** @throws {TypeError} Where there is not exactly one of `secret` and `jwksUrl`, or the secret is short. */
+  /**
+   * @throws {TypeError} Where there is not exactly one of `secret` and `jwksUrl`, or the secret is short.
+   * @throws {RangeError} Where the tolerance is out of range.
+   */
   constructor({ secret, jwksUrl, ...options }: TicketOptions) {
     if ((secret === undefined) === (jwksUrl === undefined)) {
       throw new TypeError('Cannot check tickets as exactly one of secret and jwksUrl must be given')
     }
-    this.#options = { ...DEFAULTS, ...options }
+    this.#options = { ...DEFAULTS, ...given(options) }
+    checkTolerance(this.#options.clockToleranceSeconds)
     const { issuer, audience, clockToleranceSeconds: clockTolerance } = this.#options
     const rules = {
       issuer,
@@ -148,8 +154,17 @@ export class TicketVerifier {
       throw invalid()
     }
     if (!isText(sub, 256) || !isText(jti, 128)) throw invalid()
-    return { user: sub, id: jti, issuedAt: iat * 1000, expiresAt: exp + tolerance, ...readLimits(payload) }
+    const issuedAt = (iat - tolerance) * 1000
+    return { user: sub, id: jti, issuedAt, expiresAt: exp + tolerance, ...readLimits(payload) }
   }
+}
+
+/** @throws {RangeError} Where it is out of range, or no number: nothing would be too early or too late. */
+function checkTolerance(seconds: number): void {
+  if (seconds >= 0 && seconds <= MOST_TOLERANCE_SECONDS) return
+  throw new RangeError(
+    `Cannot check tickets as clockToleranceSeconds must be in 0…${MOST_TOLERANCE_SECONDS}: current value is ${seconds}`,
+  )
 }
 
 /** Remembers which tickets were used, at least until they expire. */

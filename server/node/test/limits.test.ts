@@ -87,6 +87,15 @@ test('clientAddress() believes exactly as many entries as there are proxies', ()
   assert.equal(clientAddress('192.0.2.1', '203.0.113.1', 2), '192.0.2.1')
 })
 
+test('clientAddress() knows the client where a proxy writes the port as well', () => {
+  assert.equal(clientAddress('192.0.2.1', '198.51.100.9, 203.0.113.1:4711', 1), '203.0.113.1')
+  assert.equal(clientAddress('192.0.2.1', '[2001:db8:1:2::9]:4711', 1), '2001:db8:1:2::/64')
+  assert.equal(clientAddress('192.0.2.1', '[2001:db8:1:2::9]', 1), '2001:db8:1:2::/64')
+  for (const entry of ['203.0.113.1:', '[203.0.113.1', '[nonsense]:1', '203.0.113.1:x']) {
+    assert.equal(clientAddress('192.0.2.1', entry, 1), '192.0.2.1')
+  }
+})
+
 // R-LIMIT-2
 test('clientAddress() counts an IPv6 client by its /64', () => {
   assert.equal(clientAddress('::ffff:192.0.2.1', '', 0), '192.0.2.1')

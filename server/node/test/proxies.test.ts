@@ -64,6 +64,8 @@ async function setUp(t: TestContext, name: ProxyName, more: Record<string, strin
 
 interface Asked {
   readonly method?: string
+  /** The target as it is sent, where a URL would be another. */
+  readonly path?: string
   readonly body?: string
   readonly headers?: Record<string, string>
 }
@@ -220,10 +222,15 @@ for (const name of ['haproxy', 'nginx'] as const) {
   })
 
   test(`${name}: what is for operators is not public, and nothing is without TLS`, async (t) => {
-    const { proxy } = await setUp(t, name)
+    const operator = randomBytes(16).toString('hex')
+    const { proxy } = await setUp(t, name, { ADMIN_TOKEN: operator, METRICS_TOKEN: operator })
     assert.equal(await ask(proxy, '/ready'), 200)
     for (const path of ['/metrics', '/voice/stats', '/admin/revoke'])
       assert.equal(await ask(proxy, path), 404)
+    // A server that took backslashes for slashes would answer what the proxy's rules did not see.
+    const target = `${proxy.url}/admin\\revoke`
+    assert.equal(await ask(proxy, '/', { path: target }), 404)
+    assert.equal(await ask(proxy, '/', { path: `${proxy.url}/x\\..\\metrics` }), 404)
     const plain = await fetch(`${proxy.plainUrl}/v1/realtime`, { redirect: 'manual' })
     assert.equal(plain.status, 308)
     assert.match(plain.headers.get('location') ?? '', /^https:\/\/127\.0\.0\.1(:\d+)?\/v1\/realtime$/)

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { createEmulator } from '../../emulator/src/index.ts'
-import type { RelayUser, TokenServiceOptions } from '../src/index.ts'
+import { MemorySessionStore, type RelayUser, type TokenServiceOptions } from '../src/index.ts'
 import { connect, rawServer } from './support/peers.ts'
 import { ORIGIN, setUp } from './support/relays.ts'
 import { post, refresh, serve, startService, TOKEN } from './support/token-services.ts'
@@ -31,6 +31,11 @@ function both(url: string, more: Partial<TokenServiceOptions> = {}): Partial<Tok
   }
 }
 
+const lines = (log: string) =>
+  log
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line))
 const direct = (provider?: string) => ({ use: 'direct', ...(provider && { provider }) })
 
 /** A provider that answers each request with the next of these, the last one forever. */
@@ -134,6 +139,8 @@ test('use: direct is refused where the operator or the application does not allo
     [{}, { user: 'ann', model: 'another' }, direct('deepgram'), 403, 'direct_forbidden'],
     [{}, { user: 'ann', maxSeconds: 60 }, direct('openai'), 403, 'direct_forbidden'],
     [{}, { user: 'ann', maxSeconds: 60 }, direct('deepgram'), 403, 'direct_forbidden'],
+    [{ budgets: { minutesPerDay: 1 } }, { user: 'ann' }, direct('openai'), 403, 'direct_forbidden'],
+    [{ budgets: { tokensPerDay: 0 } }, { user: 'ann' }, direct('openai'), 200, null],
   ]
   for (const [options, user, body, status, code] of cases) {
     const before = provider.requests.length
@@ -204,6 +211,14 @@ test('use: direct answers 502 in words of its own, and asks again only where tha
       const shown =
         text + JSON.stringify([...response.headers]) + service.log() + JSON.stringify(service.audit)
       for (const secret of [OPENAI_KEY, DEEPGRAM_KEY, 'hush']) assert.ok(!shown.includes(secret), label)
+      // The operator learns what the provider said, and of its answer the status alone.
+      const refusals = script.slice(0, asked).map(([said]) => said)
+      while (refusals.length < asked) refusals.push(refusals.at(-1)!)
+      assert.deepEqual(
+        lines(service.log()).map(({ msg, provider, status: said }) => [msg, provider, said]),
+        refusals.filter((said) => said !== 200).map((said) => ['direct token refused', name, said]),
+        label,
+      )
       assert.equal(response.headers.get('access-control-allow-origin'), ORIGIN)
     }
   }
@@ -237,4 +252,23 @@ test('refresh-token leaves a session as it was where the provider fails', async 
   const { answer } = await post(url, TOKEN, direct('deepgram'))
   assert.equal((await refresh(url, answer)).status, 502)
   assert.equal((await refresh(url, answer)).answer.token, 'next')
+})
+
+// R-TOKEN-5
+test('refresh-token gives no direct token any more where the operator has disabled them', async (t) => {
+  const provider = await scripted(t, [200, { value: 'ek_1', access_token: 'jwt', expires_in: 60 }])
+  const sessions = new MemorySessionStore()
+  const before = await startService(t, both(provider.url, { sessions }))
+  const first = (await post(before.url, TOKEN, direct('deepgram'))).answer
+  const other = (await post(before.url, TOKEN, direct('openai'))).answer
+  // The same service after a restart, with the sessions of before.
+  const less = { direct: { openai: { session: SESSION } } }
+  const narrower = await startService(t, both(provider.url, { sessions, ...less }))
+  const none = await startService(t, { sessions })
+  for (const { url } of [narrower, none]) {
+    const { status, answer } = await refresh(url, first)
+    assert.deepEqual([status, answer.error?.code], [403, 'direct_forbidden'])
+  }
+  assert.equal((await refresh(none.url, other)).answer.error.code, 'direct_forbidden')
+  assert.equal((await refresh(narrower.url, other)).status, 200)
 })

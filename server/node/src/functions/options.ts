@@ -1,5 +1,6 @@
 import { env } from 'node:process'
 import type { Authenticate, RelayUser } from '../auth.ts'
+import { given } from '../given.ts'
 import type { RelayLogger } from '../log.ts'
 import { allowListed, logToStdout } from '../log.ts'
 import { checkOrigins } from '../origins.ts'
@@ -75,7 +76,7 @@ export function resolveFunctionOptions(
     maxRequests: 60,
     suspiciousActivityThreshold: 10,
     blockDuration: 900_000,
-    ...options,
+    ...given(options),
     logger: allowListed(options.logger ?? logToStdout()),
   }
   checkOrigins(resolved)

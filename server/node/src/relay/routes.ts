@@ -95,7 +95,8 @@ function parameterName(part: string): string {
 }
 
 function absolutePath(url: string): string | null {
-  if (!URL.canParse(url)) return null
-  const { protocol, pathname, search } = new URL(url)
-  return /^(http|ws)s?:$/.test(protocol) ? pathname + search : null
+  // As it was written: what a URL parser makes of backslashes and dots no proxy in front has judged.
+  const parts = /^(?:http|ws)s?:\/\/[^/?#\\]+([^#]*)/i.exec(url)
+  if (parts === null) return null
+  return parts[1]!.startsWith('/') ? parts[1]! : `/${parts[1]}`
 }

@@ -42,6 +42,12 @@ export class MemoryRevocations implements Revocations {
     return () => this.#listeners.delete(listener)
   }
 
+  /** What is known of all that still matters, with the times in ms of the epoch. */
+  all(): [name: string, at: number][] {
+    this.#forget()
+    return [...this.#at]
+  }
+
   /** Takes over what was revoked, with the times in ms of the epoch; tells of it where it is new. */
   learn(revoked: Iterable<readonly [name: string, at: number]>): void {
     let news = false

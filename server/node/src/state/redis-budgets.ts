@@ -4,6 +4,8 @@ import type { Budgets, Expense, Spending } from './shared-state.ts'
 
 /** Two days: whatever clocks say, a day is over by then. */
 const LIFE_SECONDS = 172_800
+/** Of one expense: no budget is greater, and what Redis cannot add up would be sent to it for ever. */
+const MOST_AT_ONCE = 1e12
 
 /**
  * Budgets on Redis. While that is away each instance goes on from what it knew last, and adds what it counted as soon
@@ -33,7 +35,7 @@ export class RedisBudgets implements Budgets {
   }
 
   async #write(keys: readonly string[], expenses: readonly Expense[]): Promise<Spending[]> {
-    const amounts = expenses.flatMap(({ tokens, ms }) => [Math.ceil(tokens), Math.ceil(ms)])
+    const amounts = expenses.flatMap(({ tokens, ms }) => [whole(tokens), whole(ms)])
     const spent = (await this.#link.script('spend', keys, [LIFE_SECONDS, ...amounts])) as number[]
     return expenses.map((_, index) => ({ tokens: spent[2 * index]!, ms: spent[2 * index + 1]! }))
   }
@@ -58,4 +60,8 @@ export class RedisBudgets implements Budgets {
   #key(user: string): string {
     return this.#link.key(`budget:${utcDay(Date.now())}`, user)
   }
+}
+
+function whole(amount: number): number {
+  return Math.min(Math.ceil(amount), MOST_AT_ONCE)
 }

@@ -91,7 +91,8 @@ export class RedisLeases implements Leases {
   async #renew(): Promise<void> {
     const held = [...this.#held]
     for (let at = 0; at < held.length; at += MOST_RENEWED) {
-      const some = held.slice(at, at + MOST_RENEWED)
+      // Some may have been given back while the ones before were renewed.
+      const some = held.slice(at, at + MOST_RENEWED).filter(([id]) => this.#held.has(id))
       const keys = some.flatMap(([, ofLease]) => ofLease)
       const ids = some.flatMap(([id, ofLease]) => ofLease.map(() => id))
       await this.#link.script('renew', keys, [this.#leaseMs, ...ids]).catch(() => {}) // there is time for another

@@ -6,6 +6,8 @@ import type { Holder, Revocations, Revoked } from './shared-state.ts'
 const OVERLAP_MS = 60_000
 /** Should a subscription be lost without a sign, what was published is found so late. */
 const CATCH_UP_MS = 10_000
+/** So many are asked for or told at once, for Redis to answer others in between. */
+const AT_ONCE = 200
 
 /**
  * Revocations on Redis, published to all instances. Each keeps a copy, for as long as Redis is away and for what
@@ -21,7 +23,10 @@ export class RedisRevocations implements Revocations {
 
   constructor(link: RedisLink) {
     this.#link = link
-    link.onBack(() => void this.#tell())
+    link.onBack(() => {
+      void this.#tell().then(() => this.#restore())
+      void this.#catchUp(0) // the subscription may have been there again before
+    })
     link.subscribe(this.#channel, {
       onMessage: (message) => this.#hear(message),
       onReady: () => void this.#catchUp(0),
@@ -109,5 +114,19 @@ export class RedisRevocations implements Revocations {
       ([name, at]) => this.#publish(name, at).catch(() => this.#untold.set(name, at)), // next time
     )
     await Promise.all(told)
+  }
+
+  /** Tells a Redis that has lost its data what this instance knows: others may start later. */
+  async #restore(): Promise<void> {
+    const known = this.#memory.all()
+    try {
+      for (let at = 0; at < known.length; at += AT_ONCE) {
+        const some = known.slice(at, at + AT_ONCE)
+        const names = some.map(([name]) => name)
+        const times = await this.#link.run((client) => client.zmscore(this.#key, ...names))
+        const lost = some.filter((_, index) => times[index] === null)
+        await Promise.all(lost.map(([name, revokedAt]) => this.#publish(name, revokedAt)))
+      }
+    } catch {} // it is looked for again when Redis is back
   }
 }

@@ -11,6 +11,12 @@ const MILLISECONDS = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`
 
+/** Never shortens a key's life: another instance may keep something in it for longer. */
+const KEEP = `
+local function keep(key, life)
+  if redis.call('PTTL', key) < tonumber(life) then redis.call('PEXPIRE', key, life) end
+end`
+
 /** A log of all that was allowed in the window, so that it is exact wherever the window begins. */
 const WINDOW = `${MICROSECONDS}
 local length, limit, counts = ARGV[1] * 1000, tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -37,11 +43,13 @@ if count + 1 < threshold then
   return 0
 end
 redis.call('DEL', KEYS[1])
-redis.call('SET', KEYS[2], '1', 'PX', math.ceil(length / 1000))
+if redis.call('PTTL', KEYS[2]) < length / 1000 then
+  redis.call('SET', KEYS[2], '1', 'PX', math.ceil(length / 1000))
+end
 return 1`
 
 /** KEYS: sets of leases; ARGV: the lease or '', its life in ms, the cap of each set. Answers which set is full. */
-const HOLD = `${MILLISECONDS}
+const HOLD = `${MILLISECONDS}${KEEP}
 for i, key in ipairs(KEYS) do
   redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
   local cap = tonumber(ARGV[i + 2])
@@ -50,15 +58,15 @@ end
 if ARGV[1] == '' then return 0 end
 for _, key in ipairs(KEYS) do
   redis.call('ZADD', key, now + ARGV[2], ARGV[1])
-  redis.call('PEXPIRE', key, ARGV[2])
+  keep(key, ARGV[2])
 end
 return 0`
 
 /** KEYS: a set for each lease in ARGV, behind the life in ms. What had expired, or was lost, is there again. */
-const RENEW = `${MILLISECONDS}
+const RENEW = `${MILLISECONDS}${KEEP}
 for i, key in ipairs(KEYS) do
   redis.call('ZADD', key, now + ARGV[1], ARGV[i + 1])
-  redis.call('PEXPIRE', key, ARGV[1])
+  keep(key, ARGV[1])
 end
 return #KEYS`
 
@@ -67,12 +75,14 @@ const RELEASE = `
 for _, key in ipairs(KEYS) do redis.call('ZREM', key, ARGV[1]) end
 return 1`
 
-/** KEYS: the session, the index; ARGV: the hash it must have or '', the next hash, JSON, when to forget. */
-const PUT_SESSION = `
+/** KEYS: the session, the index; ARGV: the hash it must have or '', the next hash, JSON, its life in ms. */
+const PUT_SESSION = `${MILLISECONDS}${KEEP}
 if ARGV[1] ~= '' and redis.call('HGET', KEYS[1], 'hash') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'hash', ARGV[2], 'session', ARGV[3])
-redis.call('PEXPIREAT', KEYS[1], ARGV[4])
-redis.call('ZADD', KEYS[2], ARGV[4], KEYS[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+redis.call('ZADD', KEYS[2], now + ARGV[4], KEYS[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+keep(KEYS[2], ARGV[4])
 return 1`
 
 const COUNT_SESSIONS = `${MILLISECONDS}
@@ -89,14 +99,17 @@ for i, key in ipairs(KEYS) do
 end
 return spent`
 
-/** ARGV: how long it is remembered in ms, the channel, when it was or 0 for now, what. Answers when. */
+/**
+ * ARGV: how long it is remembered in ms, the channel, when it was or 0 for now, what. Answers when. A user of Redis
+ * without a right to the channel cannot publish: the others then read it a little later.
+ */
 const REVOKE = `${MILLISECONDS}
 local at = tonumber(ARGV[3])
 if at == 0 then at = now end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1])
 redis.call('ZADD', KEYS[1], 'GT', at, ARGV[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
-redis.call('PUBLISH', ARGV[2], at .. ' ' .. ARGV[4])
+redis.pcall('PUBLISH', ARGV[2], at .. ' ' .. ARGV[4])
 return at`
 
 export const SCRIPTS = {

@@ -28,8 +28,13 @@ export class RedisSessions implements SessionStore {
 
   #put(id: string, current: string, { session, forgetAt }: Kept): Promise<unknown> {
     const keys = [this.#key(id), this.#link.key('sessions')]
-    const until = Math.ceil(forgetAt)
-    return this.#link.script('putSession', keys, [current, session.tokenHash, JSON.stringify(session), until])
+    const lifeMs = Math.ceil(forgetAt - Date.now()) // as a length: the clock of Redis may be another
+    return this.#link.script('putSession', keys, [
+      current,
+      session.tokenHash,
+      JSON.stringify(session),
+      lifeMs,
+    ])
   }
 
   #key(id: string): string {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { hashUser } from '../auth.ts'
 import { Refusal, type RelayCode } from '../codes.ts'
+import type { RelayLogger } from '../log.ts'
 import type { DeepgramOptions, OpenAIOptions } from '../provider-options.ts'
 import type { ProviderName } from '../relay/routes.ts'
 import type { IssuedTicket, TicketClaims } from '../tokens.ts'
@@ -25,10 +26,13 @@ export interface DirectTokensOptions {
   readonly direct: DirectOptions
   /** How long a token should be good, in ms. OpenAI takes no less than 10 s. */
   readonly durationMs: number
+  /** Gets the status of each refusal, and nothing else of it. */
+  readonly logger: RelayLogger
 }
 
 /** What a provider is asked, and how its answer is read. */
 interface Exchange {
+  readonly provider: ProviderName
   readonly url: string
   readonly key: string
   readonly headers: Readonly<Record<string, string>>
@@ -95,6 +99,7 @@ export class DirectTokens {
     const session = { type: 'realtime', ...given, ...(model !== undefined && { model }) }
     const key = this.#options.openai!.apiKey
     return {
+      provider: 'openai',
       url: `${this.#urls.openai}/v1/realtime/client_secrets`,
       key,
       headers: { Authorization: `Bearer ${key}`, 'OpenAI-Safety-Identifier': hashUser(user) },
@@ -111,6 +116,7 @@ export class DirectTokens {
     if (maxSeconds !== undefined || model !== undefined) throw forbidden()
     const key = this.#options.deepgram!.apiKey
     return {
+      provider: 'deepgram',
       url: `${this.#urls.deepgram}/v1/auth/grant`,
       key,
       headers: { Authorization: `Token ${key}` },
@@ -138,7 +144,7 @@ export class DirectTokens {
     return { ...minted, expiresIn: Math.max(1, Math.floor((minted.expiresAt - Date.now()) / 1000)) }
   }
 
-  async #attempt({ url, headers, body }: Exchange, signal: AbortSignal): Promise<unknown> {
+  async #attempt({ provider, url, headers, body }: Exchange, signal: AbortSignal): Promise<unknown> {
     const { fetch: ask = fetch } = this.#options.direct
     let response: Response
     try {
@@ -155,6 +161,7 @@ export class DirectTokens {
     const { status } = response
     if (status !== 200) {
       response.body?.cancel().catch(() => {}) // what it would have said is of no use
+      this.#options.logger.warn({ provider, status }, 'direct token refused')
       throw failure(codeOfStatus(status))
     }
     try {

@@ -1,6 +1,7 @@
 import { env } from 'node:process'
 import type { Authenticate } from '../auth.ts'
 import type { BudgetOptions } from '../budget-meter.ts'
+import { given } from '../given.ts'
 import type { RelayLogger } from '../log.ts'
 import { allowListed, logToStdout } from '../log.ts'
 import { checkOrigins } from '../origins.ts'
@@ -12,6 +13,9 @@ import type { TracingOptions } from '../tracing.ts'
 import { type Audit, auditTo } from './audit.ts'
 import type { DirectOptions } from './direct-tokens.ts'
 import type { SessionStore } from './sessions.ts'
+
+/** Longer than this, and a session could outlive the memory of its revocation. */
+const MOST_GRACE_MS = 1_800_000
 
 /** What only the token service knows; the same alone and inside a relay. */
 export interface TokenOptions {
@@ -30,7 +34,7 @@ export interface TokenOptions {
   readonly blockDuration?: number
   /** Refreshes of one session; default 60, 0: no limit. The application is not asked again at a refresh. */
   readonly maxRefreshes?: number
-  /** How long after its end a token can still be refreshed, in ms; default 30,000. */
+  /** How long after its end a token can still be refreshed, in ms: 0…1,800,000; default 30,000. */
   readonly refreshGraceMs?: number
   /** Default: those of `state`; in memory at most 100,000. */
   readonly sessions?: SessionStore
@@ -105,7 +109,7 @@ export function resolveTokenOptions(
     refreshGraceMs: 30_000,
     sessions: options.sessions ?? options.state.sessions,
     audit: auditTo(logger),
-    ...options,
+    ...given(options),
     logger,
   }
   checkOrigins(resolved)
@@ -126,6 +130,11 @@ function checkNumbers(options: ResolvedTokenOptions): void {
   }
   if (!(windowMs > 0 && Number.isFinite(windowMs))) {
     throw new RangeError(`Cannot issue tokens as windowMs must be more than 0: current value is ${windowMs}`)
+  }
+  if (refreshGraceMs > MOST_GRACE_MS) {
+    throw new RangeError(
+      `Cannot issue tokens as refreshGraceMs must be in 0…${MOST_GRACE_MS}: current value is ${refreshGraceMs}`,
+    )
   }
   if (!(tokenDurationMs >= 1000 && tokenDurationMs <= 3_600_000)) {
     throw new RangeError(

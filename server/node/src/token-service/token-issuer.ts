@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { decodeJwt } from 'jose'
 import { z } from 'zod'
 import { askApplication, checkRevoked, type RelayUser } from '../auth.ts'
-import { checkBudget } from '../budget-meter.ts'
+import { checkBudget, isLimited } from '../budget-meter.ts'
 import { Refusal } from '../codes.ts'
 import type { ProviderName } from '../relay/routes.ts'
 import { type IssuedTicket, issueTicket, type TicketClaims } from '../tokens.ts'
@@ -63,6 +63,7 @@ export class TokenIssuer {
     if (!(relay ? this.#relays : this.#direct !== null)) {
       throw new Refusal(400, 'bad_request', `The field "use" must be "${relay ? 'direct' : 'relay'}" here`)
     }
+    const beganAt = Date.now() // what is revoked while the application thinks must count
     const user = await this.#findUser(asking)
     asking.user = user.user
     await asking.limitUser(user.user)
@@ -72,7 +73,8 @@ export class TokenIssuer {
     const { origin } = asking
     checkTicketOrigin(user, origin)
     const claims = { ...user, ...(origin !== null && { origin }), ...narrowed(user, body.provider) }
-    const beganAt = Date.now()
+    const holder = { user: user.user, ticket: null, issuedAt: beganAt }
+    await checkRevoked(holder, this.#options.state.revocations)
     const token = await this.#mint(mode, claims)
     const sessionId = randomUUID()
     await this.#sessions.add(sessionId, sessionOf({ claims, mode, origin, beganAt, refreshes: 0 }, token))
@@ -132,7 +134,15 @@ export class TokenIssuer {
   }
 
   #mint(mode: TokenMode, claims: TicketClaims): Promise<IssuedTicket> {
-    if (mode !== 'relay') return this.#direct!.mint(mode, claims)
+    if (mode === 'relay') return this.#ticket(claims)
+    // What is used there nobody counts.
+    if (isLimited(this.#options.budgets ?? {})) throw unreachable()
+    // A session of an instance that was configured otherwise does not keep what is not enabled any more.
+    if (this.#direct?.providers.includes(mode) !== true) throw unreachable()
+    return this.#direct.mint(mode, claims)
+  }
+
+  #ticket(claims: TicketClaims): Promise<IssuedTicket> {
     return issueTicket(claims, { ...this.#options.tickets, durationMs: this.#options.tokenDurationMs })
   }
 
@@ -152,8 +162,12 @@ export class TokenIssuer {
       throw new Refusal(400, 'bad_request', 'The field "provider" is needed with "use": "direct"')
     }
     if (providers.includes(provider)) return provider
-    throw new Refusal(403, 'direct_forbidden', 'This provider can only be reached through the relay')
+    throw unreachable()
   }
+}
+
+function unreachable(): Refusal {
+  return new Refusal(403, 'direct_forbidden', 'This provider can only be reached through the relay')
 }
 
 /** What the page asks for may narrow what the application allows, never widen it. */

@@ -79,7 +79,8 @@ export class TokenService {
     this.#origins = originPolicy(options.allowedOrigins)
     this.#providers = providers
     this.#sessions = new SessionKeeper(this.#options.sessions, this.#options.refreshGraceMs)
-    const minted = direct && new DirectTokens({ openai, deepgram, direct, durationMs }, providers)
+    const { logger } = this.#options
+    const minted = direct && new DirectTokens({ openai, deepgram, direct, durationMs, logger }, providers)
     this.#issuer = new TokenIssuer(this.#options, this.#sessions, minted ?? null)
     const { state } = this.#options
     // Whoever replaces each token in time must never meet the limit, however short tokens are.
