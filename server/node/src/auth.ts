@@ -35,6 +35,8 @@ export interface Identity {
   readonly user: RelayUser | null
   /** The ticket that must be used up before the client is let in; null where there is none. */
   readonly ticket: Ticket | null
+  /** What of it could be revoked; null: nothing. */
+  readonly holder: Holder | null
 }
 
 /** The application's hook may take this long. */
@@ -69,19 +71,21 @@ export async function identify(
   options: AuthOptions,
 ): Promise<Identity> {
   checkOrigin(origin, options.origins)
-  if (options.open && origin !== null) return { user: null, ticket: null }
+  if (options.open && origin !== null) return { user: null, ticket: null, holder: null }
   const credential = credentialOf(request)
   if (credential !== null && options.verifier !== null) {
     const ticket = await options.verifier.verify(credential)
     checkScope(ticket, route, origin)
-    await checkRevoked(holderOf(ticket, ticket), options.revocations)
+    const holder = holderOf(ticket)
+    await checkRevoked(holder, options.revocations)
     if (await options.used.has(ticket.id)) throw used()
-    return { user: ticket, ticket }
+    return { user: ticket, ticket, holder }
   }
+  const issuedAt = Date.now() // what is revoked while the application thinks, is revoked
   const user = await askApplication(request, options.authenticate)
   if (user === null) throw new Refusal(401, 'ticket_missing', 'A ticket is needed')
   checkScope(user, route, origin)
-  return { user, ticket: null }
+  return { user, ticket: null, holder: { user: user.user, ticket: null, issuedAt } }
 }
 
 /**
@@ -93,9 +97,9 @@ export async function useTicket(ticket: Ticket, store: UsedTickets): Promise<voi
   if (!(await store.use(ticket.id, ticket.expiresAt))) throw used()
 }
 
-/** What of a user's could be revoked. What the application itself says was issued now. */
-export function holderOf({ user }: RelayUser, ticket: Ticket | null): Holder {
-  return { user, ticket: ticket?.id ?? null, issuedAt: ticket?.issuedAt ?? Date.now() }
+/** What of a ticket could be revoked. */
+export function holderOf({ user, id, issuedAt }: Ticket): Holder {
+  return { user, ticket: id, issuedAt }
 }
 
 /** @throws {Refusal} 401 where the ticket, or what the user was given before, was revoked. */
@@ -112,12 +116,17 @@ export function checkOrigin(origin: string | null, policy: OriginPolicy): void {
  * Asks the application's hook, for at most ten seconds.
  *
  * @throws {Refusal} 503 where the hook fails or does not answer.
+ * @throws {TypeError} Where it answers neither with a user nor with nobody.
  */
 export async function askApplication(
   request: IncomingMessage,
   authenticate: Authenticate | null,
 ): Promise<RelayUser | null> {
   if (authenticate === null) return null
+  return readUser(await callHook(request, authenticate))
+}
+
+async function callHook(request: IncomingMessage, authenticate: Authenticate): Promise<unknown> {
   const timeout = Promise.withResolvers<never>()
   const timer = setTimeout(() => timeout.reject(new Error('The hook did not answer')), MOST_HOOK_MS)
   try {
@@ -130,6 +139,21 @@ export async function askApplication(
   } finally {
     clearTimeout(timer)
   }
+}
+
+/**
+ * Hooks are JavaScript, too: `user && { … }` says no with whatever `user` is, and a user without a name, or one whose
+ * time is up, would pass for somebody without limits.
+ */
+function readUser(answer: unknown): RelayUser | null {
+  if (!answer) return null
+  const { user, maxSeconds = 1 } = answer as Partial<RelayUser>
+  if (typeof user === 'string' && user !== '' && typeof maxSeconds === 'number' && maxSeconds > 0) {
+    return answer as RelayUser
+  }
+  throw new TypeError(
+    'Cannot let a user in as authenticate must return null or a user with a text that is not empty, and maxSeconds above 0',
+  )
 }
 
 /** A user in logs and at the provider: always the same, and nobody's name. 64 characters. */

@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { AdminEndpoints } from './admin.ts'
 import { type Admission, Admissions } from './admission.ts'
-import { type AuthOptions, hashUser, holderOf, type Identity, originOf } from './auth.ts'
+import { type AuthOptions, hashUser, type Identity, originOf } from './auth.ts'
 import { BudgetMeter } from './budget-meter.ts'
 import { Refusal } from './codes.ts'
 import { type EndpointOptions, findEndpoint } from './endpoints.ts'
@@ -366,7 +366,7 @@ export class Relay {
     const { route, identity, offered, release } = admission
     const user = identity.user?.user ?? null
     const id = randomUUID()
-    const holder = identity.user && holderOf(identity.user, identity.ticket)
+    const { holder } = identity
     const fields = {
       id,
       user: user && hashUser(user).slice(0, 16),

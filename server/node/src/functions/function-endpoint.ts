@@ -118,7 +118,7 @@ export class FunctionEndpoint {
     const shown = /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1]
     if (shown === undefined || this.#verifier === null) return null
     const ticket = await this.#verifier.verify(shown)
-    await checkRevoked(holderOf(ticket, ticket), this.#options.state.revocations)
+    await checkRevoked(holderOf(ticket), this.#options.state.revocations)
     const { id: _id, issuedAt: _issuedAt, expiresAt: _expiresAt, ...user } = ticket
     return user
   }
