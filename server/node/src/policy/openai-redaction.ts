@@ -17,8 +17,11 @@ export class OpenAIRedaction {
   constructor(template: JsonObject) {
     const texts = ['instructions', 'prompt', 'tools'].flatMap((name) => textsIn(template[name]))
     this.#secrets = texts.filter((text) => text.length >= LEAST_SECRET_CHARACTERS)
-    this.#hidden = new Set(PRIVATE.filter((name) => Object.hasOwn(template, name)))
-    this.#hidesTools = Object.hasOwn(template, 'tools')
+    const hasPrompt = Object.hasOwn(template, 'prompt')
+    const hidden = PRIVATE.filter((name) => Object.hasOwn(template, name))
+    // A prompt that the provider keeps is no more than an id here; what it says comes back as these.
+    this.#hidden = new Set(hasPrompt ? [...hidden, 'instructions'] : hidden)
+    this.#hidesTools = hasPrompt || Object.hasOwn(template, 'tools')
     this.#hidesTranscription = transcriptionOf(template['audio']) !== null
   }
 
@@ -58,7 +61,9 @@ export class OpenAIRedaction {
     const texts = textsIn(error)
     const tells = this.#secrets.some((secret) => texts.some((text) => text.includes(secret)))
     if (!tells) return message
-    return { ...message, error: { ...error, message: 'The provider reported an error', param: null } }
+    const { type, code, event_id: id = null } = error
+    const told = { type: type ?? null, code: code ?? null, message: 'The provider reported an error' }
+    return { ...message, error: { ...told, param: null, event_id: id } }
   }
 }
 
