@@ -59,6 +59,15 @@ test('A policy judges what a response is to be made of as it does the conversati
   }
 })
 
+// R-POLICY-2, R-POLICY-3
+test('A policy that allows all fields still locks its model, and what its session is for', async (t) => {
+  const session = { instructions: 'Be kind' }
+  const { client, provider } = await realtime(t, { model: 'gpt-realtime', fields: ['*'], session })
+  const asked = { type: 'transcription', model: 'gpt-x', max_output_tokens: 50 }
+  client.send(JSON.stringify({ type: 'session.update', session: asked }))
+  assert.deepEqual((await provider.nextJson()).session, { type: 'realtime', max_output_tokens: 50 })
+})
+
 test('A client cannot say what a tool of the relay has found out', async (t) => {
   const call = { type: 'function_call', name: 'verify_identity', call_id: 'c', arguments: '{}' }
   for (const policy of [undefined, {}]) {

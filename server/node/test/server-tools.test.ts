@@ -157,6 +157,27 @@ test('Calls of both sides in one response: the client answers its own, and asks 
   assert.equal((await provider.nextJson()).type, 'input_audio_buffer.commit', 'one response was asked for')
 })
 
+test('A client’s request that waited for a tool also waits for a response that began meanwhile', async (t) => {
+  const gate = Promise.withResolvers<void>()
+  const { client, provider } = await join(t, [{ ...balance, run: () => gate.promise }])
+  const roundTrip = async () => {
+    client.send('{"type":"input_audio_buffer.commit"}')
+    assert.equal((await provider.nextJson()).type, 'input_audio_buffer.commit')
+  }
+  respond(provider, [call('get_balance', 'c1')])
+  await client.nextOfType('response.done')
+  client.send('{"type":"response.create","event_id":"mine"}')
+  await roundTrip()
+  provider.send('{"type":"response.created","response":{"id":"by voice"}}')
+  await client.nextOfType('response.created')
+  gate.resolve()
+  assert.equal((await provider.nextJson()).item.call_id, 'c1')
+  await roundTrip() // a request now would be refused, and nobody would say what the tool has found out
+  provider.send('{"type":"response.done","response":{"id":"by voice","status":"completed","output":[]}}')
+  assert.deepEqual(await provider.nextJson(), { type: 'response.create', event_id: 'mine' })
+  await roundTrip()
+})
+
 test('The relay waits with its response for one that began meanwhile', async (t) => {
   const gate = Promise.withResolvers<void>()
   const { client, provider } = await join(t, [{ ...balance, run: () => gate.promise }])

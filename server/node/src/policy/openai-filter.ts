@@ -26,6 +26,8 @@ export class OpenAIFilter implements MessageFilter {
   readonly maxMessageBytes: number
   readonly #policy: ResolvedPolicy
   readonly #template: JsonObject
+  /** What no client can set: all that the template sets, and what it was set for. */
+  readonly #locked: JsonObject
   readonly #redaction: OpenAIRedaction
   readonly #verdicts: Verdicts
   readonly #tools: OpenAITools | null
@@ -40,6 +42,9 @@ export class OpenAIFilter implements MessageFilter {
     const set = policy.session['tools']
     const tools = [...(Array.isArray(set) ? set : []), ...functions(runner)]
     this.#template = { ...policy.session, ...(tools.length > 0 && { tools }) }
+    const { model } = policy
+    const type = Object.keys(this.#template).length > 0 && { type: this.#type }
+    this.#locked = { ...this.#template, ...type, ...(model !== undefined && { model }) }
     this.#redaction = new OpenAIRedaction(this.#template)
     this.#verdicts = new Verdicts('openai')
     this.#tools = runner && new OpenAITools(runner)
@@ -117,7 +122,7 @@ export class OpenAIFilter implements MessageFilter {
   #unlocked(root: 'session' | 'response', asked: Json | undefined): JsonObject {
     const { [root]: picked } = pickFields(this.#policy, { [root]: isObject(asked) ? asked : {} })
     const allowed = isObject(picked) ? picked : {}
-    const rest = without(allowed, this.#template)
+    const rest = without(allowed, this.#locked)
     const { tools: added } = allowed
     if (!Array.isArray(added)) return rest
     const set = this.#template['tools'] ?? []

@@ -112,10 +112,7 @@ export class OpenAITools {
     await Promise.all(calls.map((call) => this.#answer(call)))
     this.#running -= 1
     if (this.#running > 0) return
-    const held = this.#held.splice(0)
-    // One response takes in all results; a client's own request is as good as ours.
-    for (const text of held) this.#host?.toProvider(text)
-    if (held.length === 0 && !clientCalls) this.#owed = true
+    if (this.#held.length > 0 || !clientCalls) this.#owed = true
     this.#createIfOwed()
   }
 
@@ -129,7 +126,10 @@ export class OpenAITools {
   #createIfOwed(): void {
     if (!this.#owed || this.#active || this.#running > 0) return
     this.#owed = false
-    this.#host?.toProvider(JSON.stringify({ type: 'response.create', event_id: CREATE_ID }))
+    // One response takes in all results; a client's own request is as good as ours.
+    const held = this.#held.splice(0)
+    const own = JSON.stringify({ type: 'response.create', event_id: CREATE_ID })
+    for (const text of held.length > 0 ? held : [own]) this.#host?.toProvider(text)
   }
 
   #failed(message: JsonObject): JsonObject | null {
