@@ -2,6 +2,9 @@ import { isObject, type Json, type JsonObject, textsIn } from './json.ts'
 
 /** Short texts are words that occur anyway. */
 const LEAST_SECRET_CHARACTERS = 8
+/** More tools than any session has, and the longest name a tool may have: a client cannot fill the memory with them. */
+const MOST_SHOWN = 1024
+const MOST_NAME_CHARACTERS = 64
 /** What of a session only its author may read, where the template sets it. */
 const PRIVATE = ['instructions', 'prompt', 'tracing', 'tool_choice']
 
@@ -12,7 +15,7 @@ export class OpenAIRedaction {
   readonly #hidesTools: boolean
   readonly #hidesTranscription: boolean
   /** The tools that the client brought itself. */
-  readonly #shown = new Set<Json | undefined>()
+  readonly #shown = new Set<Json>()
 
   constructor(template: JsonObject) {
     const texts = ['instructions', 'prompt', 'tools'].flatMap((name) => textsIn(template[name]))
@@ -27,7 +30,12 @@ export class OpenAIRedaction {
 
   /** From now on the client may see its own tools of these names. */
   show(names: readonly (Json | undefined)[]): void {
-    for (const name of names) this.#shown.add(name)
+    for (const name of names) {
+      if (typeof name !== 'string' || name.length > MOST_NAME_CHARACTERS) continue
+      this.#shown.delete(name)
+      this.#shown.add(name) // behind all others: those that were brought first are forgotten first
+      if (this.#shown.size > MOST_SHOWN) this.#shown.delete(this.#shown.values().next().value!)
+    }
   }
 
   /** @returns The same message where there is nothing to take out. */
@@ -53,7 +61,7 @@ export class OpenAIRedaction {
   }
 
   #mayShow(tool: Json): boolean {
-    return isObject(tool) && this.#shown.has(tool['name'])
+    return isObject(tool) && this.#shown.has(tool['name'] ?? null)
   }
 
   /** An error may quote what was wrong. */
