@@ -97,7 +97,8 @@ export class DeepgramFilter implements MessageFilter {
   #locked(asked: JsonObject): JsonObject {
     const settings = merge(this.#withoutEndpoint(asked), this.#policy.session)
     const functions = this.#runner?.declarations ?? []
-    if (functions.length === 0) return settings
+    // An agent that the provider keeps is an id, and has the functions that it has there.
+    if (functions.length === 0 || typeof settings['agent'] === 'string') return settings
     const agent = isObject(settings['agent']) ? settings['agent'] : {}
     const { think } = agent
     // A list is a chain of models, each with functions of its own.
@@ -118,7 +119,7 @@ export class DeepgramFilter implements MessageFilter {
 
   get #setsThink(): boolean {
     const { agent } = this.#policy.session
-    return isObject(agent) && agent['think'] !== undefined
+    return isObject(agent) ? agent['think'] !== undefined : agent !== undefined // an id stands for all of it
   }
 
   /** An error may quote what was wrong. */
