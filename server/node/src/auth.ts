@@ -13,7 +13,7 @@ export type RelayUser = TicketClaims
 /**
  * Asks the application who sent a request, by its session, cookie or bearer token.
  *
- * @returns null where the application does not know.
+ * @returns null, or anything that is as good as false, where the application does not know.
  */
 export type Authenticate = (request: IncomingMessage) => Promise<RelayUser | null> | RelayUser | null
 
