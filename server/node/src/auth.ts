@@ -13,7 +13,7 @@ export type RelayUser = TicketClaims
 /**
  * Asks the application who sent a request, by its session, cookie or bearer token.
  *
- * @returns null where the application does not know.
+ * @returns null, or anything that is as good as false, where the application does not know.
  */
 export type Authenticate = (request: IncomingMessage) => Promise<RelayUser | null> | RelayUser | null
 
@@ -35,8 +35,8 @@ export interface Identity {
   readonly user: RelayUser | null
   /** The ticket that must be used up before the client is let in; null where there is none. */
   readonly ticket: Ticket | null
-  /** Since when the user has had the right to come in, as far as a revocation can tell; in ms of the epoch. */
-  readonly since: number
+  /** What of it could be revoked; null: nothing. */
+  readonly holder: Holder | null
 }
 
 /** The application's hook may take this long. */
@@ -70,21 +70,22 @@ export async function identify(
   route: Route,
   options: AuthOptions,
 ): Promise<Identity> {
-  const askedAt = Date.now() // what is revoked while the application thinks must count
   checkOrigin(origin, options.origins)
-  if (options.open && origin !== null) return { user: null, ticket: null, since: askedAt }
+  if (options.open && origin !== null) return { user: null, ticket: null, holder: null }
   const credential = credentialOf(request)
   if (credential !== null && options.verifier !== null) {
     const ticket = await options.verifier.verify(credential)
     checkScope(ticket, route, origin)
-    await checkRevoked(holderOf(ticket), options.revocations)
+    const holder = holderOf(ticket)
+    await checkRevoked(holder, options.revocations)
     if (await options.used.has(ticket.id)) throw used()
-    return { user: ticket, ticket, since: ticket.issuedAt }
+    return { user: ticket, ticket, holder }
   }
+  const issuedAt = Date.now() // what is revoked while the application thinks, is revoked
   const user = await askApplication(request, options.authenticate)
   if (user === null) throw new Refusal(401, 'ticket_missing', 'A ticket is needed')
   checkScope(user, route, origin)
-  return { user, ticket: null, since: askedAt }
+  return { user, ticket: null, holder: { user: user.user, ticket: null, issuedAt } }
 }
 
 /**
@@ -96,7 +97,7 @@ export async function useTicket(ticket: Ticket, store: UsedTickets): Promise<voi
   if (!(await store.use(ticket.id, ticket.expiresAt))) throw used()
 }
 
-/** What of a ticket's could be revoked. */
+/** What of a ticket could be revoked. */
 export function holderOf({ user, id, issuedAt }: Ticket): Holder {
   return { user, ticket: id, issuedAt }
 }
@@ -115,12 +116,17 @@ export function checkOrigin(origin: string | null, policy: OriginPolicy): void {
  * Asks the application's hook, for at most ten seconds.
  *
  * @throws {Refusal} 503 where the hook fails or does not answer.
+ * @throws {TypeError} Where it answers neither with a user nor with nobody.
  */
 export async function askApplication(
   request: IncomingMessage,
   authenticate: Authenticate | null,
 ): Promise<RelayUser | null> {
   if (authenticate === null) return null
+  return readUser(await callHook(request, authenticate))
+}
+
+async function callHook(request: IncomingMessage, authenticate: Authenticate): Promise<unknown> {
   const timeout = Promise.withResolvers<never>()
   const timer = setTimeout(() => timeout.reject(new Error('The hook did not answer')), MOST_HOOK_MS)
   try {
@@ -133,6 +139,21 @@ export async function askApplication(
   } finally {
     clearTimeout(timer)
   }
+}
+
+/**
+ * Hooks are JavaScript, too: `user && { … }` says no with whatever `user` is, and a user without a name, or one whose
+ * time is up, would pass for somebody without limits.
+ */
+function readUser(answer: unknown): RelayUser | null {
+  if (!answer) return null
+  const { user, maxSeconds = 1 } = answer as Partial<RelayUser>
+  if (typeof user === 'string' && user !== '' && typeof maxSeconds === 'number' && maxSeconds > 0) {
+    return answer as RelayUser
+  }
+  throw new TypeError(
+    'Cannot let a user in as authenticate must return null or a user with a text that is not empty, and maxSeconds above 0',
+  )
 }
 
 /** A user in logs and at the provider: always the same, and nobody's name. 64 characters. */

@@ -85,8 +85,7 @@ export class RelaySessions {
         this.#ended(session, fields, summary)
       },
     })
-    const holder =
-      user === null ? null : { user, ticket: identity.ticket?.id ?? null, issuedAt: identity.since }
+    const { holder } = identity
     this.#holders.set(session, holder)
     log.info(fields, 'session started')
     session.start(head)

@@ -304,7 +304,14 @@ export class Relay {
         `Sec-WebSocket-Accept: ${accept}\r\n` +
         (protocol === null ? '\r\n' : `Sec-WebSocket-Protocol: ${protocol}\r\n\r\n`),
     )
-    this.#sessions.start(request, socket, head, admission)
+    try {
+      this.#sessions.start(request, socket, head, admission)
+    } catch (error) {
+      // Something of the application's failed, such as its tracer: that must cost nobody else the process.
+      admission.release()
+      socket.destroy()
+      this.#log.warn({ error: error instanceof Error ? error.name : typeof error }, 'session failed')
+    }
   }
 
   #refuseUpgrade(request: IncomingMessage, socket: Duplex, error: unknown): void {

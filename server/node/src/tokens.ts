@@ -40,7 +40,7 @@ export interface TicketClaims {
   readonly model?: string
   /** Good for pages of this origin only. */
   readonly origin?: string
-  /** The greatest length of the session, in seconds. */
+  /** The greatest length of the session, in seconds; more than 0. */
   readonly maxSeconds?: number
 }
 

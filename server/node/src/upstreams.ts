@@ -3,7 +3,7 @@ import { Agent as HttpsAgent } from 'node:https'
 import { hashUser } from './auth.ts'
 import { Refusal } from './codes.ts'
 import type { DeepgramOptions, OpenAIOptions } from './provider-options.ts'
-import type { ProviderPath, Route } from './relay/routes.ts'
+import type { ProviderName, ProviderPath, Route } from './relay/routes.ts'
 import type { UpstreamRequest } from './relay/session-options.ts'
 
 /** Where the providers are, unless the options say otherwise. */
@@ -29,9 +29,11 @@ export class Upstreams {
   readonly #https = new HttpsAgent() // keeps TLS sessions, which makes the next dial cheaper
   readonly #bases: Readonly<Record<ProviderPath, string>>
 
-  /** @throws {TypeError} Where a configured URL is none, or not a WebSocket's. */
+  /** @throws {TypeError} Where a configured URL is none, or not a WebSocket's, or a key fits into no header. */
   constructor(options: UpstreamsOptions) {
     this.#options = options
+    checkKey('openai', options.openai?.apiKey ?? '')
+    checkKey('deepgram', options.deepgram?.apiKey ?? '')
     const listen = baseUrl(options.deepgram?.url ?? DEFAULT_URLS.deepgram)
     this.#bases = {
       '/v1/realtime': baseUrl(options.openai?.url ?? DEFAULT_URLS.openai),
@@ -75,6 +77,12 @@ export class Upstreams {
     if (key === '') throw new Refusal(503, 'provider_not_configured', 'This provider is not available here')
     return key
   }
+}
+
+/** A key that was read from a file with its last line break could not be sent, and every dial would throw. */
+function checkKey(provider: ProviderName, key: string): void {
+  if (/^[\x21-\x7e]*$/.test(key)) return
+  throw new TypeError(`Cannot use the key of ${provider} as it must be ASCII without spaces and line breaks`)
 }
 
 /**

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { createRelay, type RelayOptions, type ServerTool, type ToolContext } from '../src/index.ts'
+import { closeMessage, fragment } from './support/fragments.ts'
 import { connect, type Peer } from './support/peers.ts'
 import { type Setup, setUp } from './support/relays.ts'
+import { faultyUpstream, switching } from './support/sessions.ts'
 
 const balance: ServerTool = {
   name: 'get_balance',
@@ -157,6 +159,27 @@ test('Calls of both sides in one response: the client answers its own, and asks 
   assert.equal((await provider.nextJson()).type, 'input_audio_buffer.commit', 'one response was asked for')
 })
 
+test('A client’s request that waited for a tool also waits for a response that began meanwhile', async (t) => {
+  const gate = Promise.withResolvers<void>()
+  const { client, provider } = await join(t, [{ ...balance, run: () => gate.promise }])
+  const roundTrip = async () => {
+    client.send('{"type":"input_audio_buffer.commit"}')
+    assert.equal((await provider.nextJson()).type, 'input_audio_buffer.commit')
+  }
+  respond(provider, [call('get_balance', 'c1')])
+  await client.nextOfType('response.done')
+  client.send('{"type":"response.create","event_id":"mine"}')
+  await roundTrip()
+  provider.send('{"type":"response.created","response":{"id":"by voice"}}')
+  await client.nextOfType('response.created')
+  gate.resolve()
+  assert.equal((await provider.nextJson()).item.call_id, 'c1')
+  await roundTrip() // a request now would be refused, and nobody would say what the tool has found out
+  provider.send('{"type":"response.done","response":{"id":"by voice","status":"completed","output":[]}}')
+  assert.deepEqual(await provider.nextJson(), { type: 'response.create', event_id: 'mine' })
+  await roundTrip()
+})
+
 test('The relay waits with its response for one that began meanwhile', async (t) => {
   const gate = Promise.withResolvers<void>()
   const { client, provider } = await join(t, [{ ...balance, run: () => gate.promise }])
@@ -272,11 +295,45 @@ test('At a Voice Agent a cancelled call is aborted and not answered', async (t) 
   assert.equal((await provider.nextJson()).type, 'KeepAlive')
 })
 
+test('A call that comes when the session has ended runs nothing', async (t) => {
+  let runs = 0
+  const functions = [{ id: 'f1', name: 'get_balance', arguments: '', client_side: true }]
+  const call = JSON.stringify({ type: 'FunctionCallRequest', functions })
+  const upstreamUrl = await faultyUpstream(t, (socket, key) => {
+    socket.write(switching(key))
+    // The relay has closed: whatever comes first after the handshake is that.
+    socket.once('data', () => {
+      socket.end(
+        Buffer.concat([fragment(1, call, { masked: false }), closeMessage(1000, '', { masked: false })]),
+      )
+    })
+    socket.write(fragment(1, '{"type":"Welcome"}', { masked: false }))
+  })
+  const setup = await setUp(t, { upstreamUrl, tools: [{ ...balance, run: () => (runs += 1) }] })
+  const headers = await setup.authorization()
+  const client = await connect(t, `${setup.url}/v1/agent/converse`, { headers })
+  await client.nextOfType('Welcome')
+  await setup.relay.revoke({ user: 'user-1' })
+  assert.equal((await setup.logged('session ended'))['upstreamCloseCode'], 1000)
+  assert.equal(runs, 0)
+})
+
+test('Tools do not take the place of an agent that the provider keeps', async (t) => {
+  const { client, provider } = await join(t, [balance], '/v1/agent/converse')
+  const settings = { type: 'Settings', agent: randomUUID() }
+  client.send(JSON.stringify(settings))
+  assert.deepEqual(await provider.nextJson(), settings)
+})
+
 test('createRelay() refuses tools that no model could call', () => {
   const options = { allowedOrigins: [], open: true } as const
   for (const name of ['', 'a b', 'x'.repeat(65)]) {
     const tools = [{ ...balance, name }]
     assert.throws(() => createRelay({ ...options, tools, production: false }), /must have a name/)
+  }
+  for (const timeoutMs of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31]) {
+    const tools = [{ ...balance, timeoutMs }]
+    assert.throws(() => createRelay({ ...options, tools, production: false }), /timeoutMs must be in/)
   }
   assert.throws(() => createRelay({ ...options, tools: [balance, balance], production: false }), /one name/)
 })

@@ -26,6 +26,8 @@ export class OpenAIFilter implements MessageFilter {
   readonly maxMessageBytes: number
   readonly #policy: ResolvedPolicy
   readonly #template: JsonObject
+  /** What no client can set: all that the template sets, and what it was set for. */
+  readonly #locked: JsonObject
   readonly #redaction: OpenAIRedaction
   readonly #verdicts: Verdicts
   readonly #tools: OpenAITools | null
@@ -40,6 +42,9 @@ export class OpenAIFilter implements MessageFilter {
     const set = policy.session['tools']
     const tools = [...(Array.isArray(set) ? set : []), ...functions(runner)]
     this.#template = { ...policy.session, ...(tools.length > 0 && { tools }) }
+    const { model } = policy
+    const type = Object.keys(this.#template).length > 0 && { type: this.#type }
+    this.#locked = { ...this.#template, ...type, ...(model !== undefined && { model }) }
     this.#redaction = new OpenAIRedaction(this.#template)
     this.#verdicts = new Verdicts('openai')
     this.#tools = runner && new OpenAITools(runner)
@@ -105,6 +110,10 @@ export class OpenAIFilter implements MessageFilter {
   #create(message: JsonObject): Verdict {
     const { response, ...rest } = message
     const allowed = this.#unlocked('response', response)
+    for (const item of inputOf(allowed)) {
+      const objection = this.#objection(item)
+      if (objection !== null) return this.#verdicts.forbid(message, objection)
+    }
     const text = JSON.stringify(Object.keys(allowed).length === 0 ? rest : { ...rest, response: allowed })
     return this.#tools?.holdCreate(text) === true ? false : text
   }
@@ -113,7 +122,7 @@ export class OpenAIFilter implements MessageFilter {
   #unlocked(root: 'session' | 'response', asked: Json | undefined): JsonObject {
     const { [root]: picked } = pickFields(this.#policy, { [root]: isObject(asked) ? asked : {} })
     const allowed = isObject(picked) ? picked : {}
-    const rest = without(allowed, this.#template)
+    const rest = without(allowed, this.#locked)
     const { tools: added } = allowed
     if (!Array.isArray(added)) return rest
     const set = this.#template['tools'] ?? []
@@ -125,15 +134,20 @@ export class OpenAIFilter implements MessageFilter {
   }
 
   #item(message: JsonObject): Verdict {
-    const item = isObject(message['item']) ? message['item'] : {}
-    const { type, role } = item
-    const allowed = typeof type === 'string' && ITEM_TYPES.includes(type)
-    if (this.#allows('*')) return JSON.stringify(message)
-    if (!allowed) return this.#verdicts.forbid(message, 'Items of this type are not allowed here')
-    const speaks =
-      role === 'user' || role === 'assistant' || (role === 'system' && this.#policy.systemMessages)
-    if (type === 'message' && !speaks) return this.#verdicts.forbid(message, 'This role is not allowed here')
-    return JSON.stringify(message)
+    const objection = this.#objection(message['item'])
+    return objection === null ? JSON.stringify(message) : this.#verdicts.forbid(message, objection)
+  }
+
+  /** Why a client may not put an item into the conversation; null where it may. */
+  #objection(item: Json | undefined): string | null {
+    const { type, role, name } = isObject(item) ? item : {}
+    const known = typeof type === 'string' && ITEM_TYPES.includes(type)
+    // A call that never was, with a result of the client's, would pass for what a tool of the relay has said.
+    const forged = type === 'function_call' && this.#tools?.has(name) === true
+    if (forged || !(known || this.#allows('*'))) return 'Items of this type are not allowed here'
+    if (this.#policy.systemMessages && (role === 'system' || this.#allows('*'))) return null
+    const silent = role === undefined && type !== 'message'
+    return silent || role === 'user' || role === 'assistant' ? null : 'This role is not allowed here'
   }
 
   #count(message: JsonObject): void {
@@ -158,6 +172,13 @@ export class OpenAIFilter implements MessageFilter {
 
 function functions(runner: ToolRunner | null): JsonObject[] {
   return (runner?.declarations ?? []).map((declared) => ({ type: 'function', ...declared }))
+}
+
+/** What a response is to be made of in place of the conversation; a reference only names what is in that already. */
+function inputOf({ input }: JsonObject): readonly Json[] {
+  if (input === undefined || input === null) return []
+  const items: readonly Json[] = Array.isArray(input) ? input : [input]
+  return items.filter((item) => !isObject(item) || item['type'] !== 'item_reference')
 }
 
 function isFunction(tool: Json): boolean {

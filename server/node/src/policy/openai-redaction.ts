@@ -2,6 +2,9 @@ import { isObject, type Json, type JsonObject, textsIn } from './json.ts'
 
 /** Short texts are words that occur anyway. */
 const LEAST_SECRET_CHARACTERS = 8
+/** More tools than any session has, and the longest name a tool may have: a client cannot fill the memory with them. */
+const MOST_SHOWN = 1024
+const MOST_NAME_CHARACTERS = 64
 /** What of a session only its author may read, where the template sets it. */
 const PRIVATE = ['instructions', 'prompt', 'tracing', 'tool_choice']
 
@@ -12,19 +15,27 @@ export class OpenAIRedaction {
   readonly #hidesTools: boolean
   readonly #hidesTranscription: boolean
   /** The tools that the client brought itself. */
-  readonly #shown = new Set<Json | undefined>()
+  readonly #shown = new Set<Json>()
 
   constructor(template: JsonObject) {
     const texts = ['instructions', 'prompt', 'tools'].flatMap((name) => textsIn(template[name]))
     this.#secrets = texts.filter((text) => text.length >= LEAST_SECRET_CHARACTERS)
-    this.#hidden = new Set(PRIVATE.filter((name) => Object.hasOwn(template, name)))
-    this.#hidesTools = Object.hasOwn(template, 'tools')
+    const hasPrompt = Object.hasOwn(template, 'prompt')
+    const hidden = PRIVATE.filter((name) => Object.hasOwn(template, name))
+    // A prompt that the provider keeps is no more than an id here; what it says comes back as these.
+    this.#hidden = new Set(hasPrompt ? [...hidden, 'instructions'] : hidden)
+    this.#hidesTools = hasPrompt || Object.hasOwn(template, 'tools')
     this.#hidesTranscription = transcriptionOf(template['audio']) !== null
   }
 
   /** From now on the client may see its own tools of these names. */
   show(names: readonly (Json | undefined)[]): void {
-    for (const name of names) this.#shown.add(name)
+    for (const name of names) {
+      if (typeof name !== 'string' || name.length > MOST_NAME_CHARACTERS) continue
+      this.#shown.delete(name)
+      this.#shown.add(name) // behind all others: those that were brought first are forgotten first
+      if (this.#shown.size > MOST_SHOWN) this.#shown.delete(this.#shown.values().next().value!)
+    }
   }
 
   /** @returns The same message where there is nothing to take out. */
@@ -50,7 +61,7 @@ export class OpenAIRedaction {
   }
 
   #mayShow(tool: Json): boolean {
-    return isObject(tool) && this.#shown.has(tool['name'])
+    return isObject(tool) && this.#shown.has(tool['name'] ?? null)
   }
 
   /** An error may quote what was wrong. */
@@ -58,7 +69,9 @@ export class OpenAIRedaction {
     const texts = textsIn(error)
     const tells = this.#secrets.some((secret) => texts.some((text) => text.includes(secret)))
     if (!tells) return message
-    return { ...message, error: { ...error, message: 'The provider reported an error', param: null } }
+    const { type, code, event_id: id = null } = error
+    const told = { type: type ?? null, code: code ?? null, message: 'The provider reported an error' }
+    return { ...message, error: { ...told, param: null, event_id: id } }
   }
 }
 

@@ -4,6 +4,8 @@ import type { ToolCall, ToolRunner } from './tools.ts'
 
 /** The `event_id` of the relay's own requests for a response, by which their failure is known. */
 const CREATE_ID = 'relay_response'
+/** The `event_id` of the results, whose failure would tell the client of calls it does not know. */
+const RESULT_ID = 'relay_result'
 /** Requests for a response that a client may have waiting behind tools; more are no conversation. */
 const MOST_HELD = 8
 
@@ -38,6 +40,11 @@ export class OpenAITools {
     this.#runner.stop()
   }
 
+  /** Whether a tool of this name runs here. */
+  has(name: Json | undefined): boolean {
+    return this.#runner.has(name)
+  }
+
   /** Keeps a client's request for a response until the tools' results are in. @returns Whether it is kept. */
   holdCreate(text: string): boolean {
     if (this.#running === 0 || this.#held.length >= MOST_HELD) return false
@@ -54,7 +61,7 @@ export class OpenAITools {
       case 'response.done':
         return this.#done(message)
       case 'error':
-        return this.#failed(message) ? null : message
+        return this.#failed(message)
       default:
         return this.#shown(message)
     }
@@ -105,10 +112,7 @@ export class OpenAITools {
     await Promise.all(calls.map((call) => this.#answer(call)))
     this.#running -= 1
     if (this.#running > 0) return
-    const held = this.#held.splice(0)
-    // One response takes in all results; a client's own request is as good as ours.
-    for (const text of held) this.#host?.toProvider(text)
-    if (held.length === 0 && !clientCalls) this.#owed = true
+    if (this.#held.length > 0 || !clientCalls) this.#owed = true
     this.#createIfOwed()
   }
 
@@ -116,22 +120,31 @@ export class OpenAITools {
     const output = await this.#runner.run(call)
     if (output === null) return
     const item = { type: 'function_call_output', call_id: call.id, output }
-    this.#host?.toProvider(JSON.stringify({ type: 'conversation.item.create', item }))
+    this.#host?.toProvider(JSON.stringify({ type: 'conversation.item.create', event_id: RESULT_ID, item }))
   }
 
   #createIfOwed(): void {
     if (!this.#owed || this.#active || this.#running > 0) return
     this.#owed = false
-    this.#host?.toProvider(JSON.stringify({ type: 'response.create', event_id: CREATE_ID }))
+    // One response takes in all results; a client's own request is as good as ours.
+    const held = this.#held.splice(0)
+    const own = JSON.stringify({ type: 'response.create', event_id: CREATE_ID })
+    for (const text of held.length > 0 ? held : [own]) this.#host?.toProvider(text)
   }
 
-  /** Our request met a response that had begun in the same moment: it is made again when that one is done. */
-  #failed(message: JsonObject): boolean {
+  #failed(message: JsonObject): JsonObject | null {
     const error = isObject(message['error']) ? message['error'] : {}
-    if (error['event_id'] !== CREATE_ID) return false
+    const { event_id: id, code } = error
+    if (id === RESULT_ID) return null
+    if (id !== CREATE_ID) return message
+    // No response will come: whoever waits for one must hear why.
+    if (code !== 'conversation_already_has_active_response') {
+      return { ...message, error: { ...error, event_id: null } }
+    }
+    // Our request met a response that had begun in the same moment: it is made again when that one is done.
     this.#active = true
-    this.#owed = error['code'] === 'conversation_already_has_active_response'
-    return true
+    this.#owed = true
+    return null
   }
 }
 

@@ -27,7 +27,10 @@ export interface Policy {
    * is left out, and the rest goes on.
    */
   readonly fields?: readonly string[]
-  /** Whether clients may put messages of the role `system` into OpenAI's conversation; default false. */
+  /**
+   * Whether clients may put messages of the role `system` into OpenAI's conversation, whatever `messages` allows, and
+   * other roles than those of user and agent into the Voice Agent's context; default false.
+   */
   readonly systemMessages?: boolean
   /** The greatest message of a client, in bytes; default 2 MiB. OpenAI takes up to 15 MiB of sound or pictures. */
   readonly maxMessageBytes?: number

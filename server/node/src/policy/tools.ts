@@ -34,16 +34,22 @@ export interface ServerTool {
 }
 
 /**
- * Checks that every tool has a name of its own.
+ * Checks that every tool has a name of its own, and a time-out that can be kept.
  *
  * @throws {TypeError} Where one has not.
  */
 export function checkTools(tools: readonly ServerTool[]): void {
   const names = new Set<string>()
-  for (const { name, run } of tools) {
+  for (const { name, run, timeoutMs = MOST_MS } of tools) {
     if (!/^[\w-]{1,64}$/.test(name) || typeof run !== 'function') {
       throw new TypeError(
         `Cannot use a tool as it must have a name of 1…64 letters, digits, _ and -, and run()`,
+      )
+    }
+    // A longer timer of the platform fires at once.
+    if (!(timeoutMs >= 1 && timeoutMs <= MOST_TIMER_MS)) {
+      throw new TypeError(
+        `Cannot use a tool as its timeoutMs must be in 1…${MOST_TIMER_MS}: current value is ${timeoutMs}`,
       )
     }
     if (names.has(name)) throw new TypeError(`Cannot use two tools with one name: current value is ${name}`)
@@ -57,6 +63,7 @@ export function declaration({ name, description, parameters }: ServerTool): Json
 }
 
 const MOST_MS = 20_000
+const MOST_TIMER_MS = 2 ** 31 - 1
 const FAILED = JSON.stringify({ error: 'The tool failed' })
 
 export interface ToolCall {
@@ -80,6 +87,7 @@ export class ToolRunner {
   readonly #tools: ReadonlyMap<string, ServerTool>
   readonly #running = new Map<string, AbortController>()
   readonly #state = new Map<string, unknown>()
+  #stopped = false
 
   constructor(options: ToolRunnerOptions) {
     this.#options = options
@@ -96,8 +104,9 @@ export class ToolRunner {
     return [...this.#tools.values()].map(declaration)
   }
 
-  /** Runs one call. @returns What the model is told; null where the call was cancelled. */
+  /** Runs one call. @returns What the model is told; null where the call was cancelled, or came after `stop`. */
   async run(call: ToolCall): Promise<string | null> {
+    if (this.#stopped) return null // the provider speaks on until it has closed, and nobody is left to act for
     const tool = this.#tools.get(call.name)!
     const abort = new AbortController()
     const timer = setTimeout(() => abort.abort(new Error('timeout')), tool.timeoutMs ?? MOST_MS)
@@ -122,8 +131,9 @@ export class ToolRunner {
     abort?.abort()
   }
 
-  /** Cancels all calls. */
+  /** Cancels all calls, and runs none any more. */
   stop(): void {
+    this.#stopped = true
     for (const id of [...this.#running.keys()]) this.cancel(id)
     this.#state.clear()
   }

@@ -37,7 +37,9 @@ export class MessageAssembler {
   /** How many bytes that fragment has, as far as is known. */
   #needed = 0
   /** The payloads of the fragments of a message whose last one has not come. */
-  #parts: Buffer[] = []
+  readonly #parts = new ByteQueue()
+  /** Whether there is such a message, be it without a byte so far. */
+  #open = false
   #binary = false
 
   constructor(onMessage: (message: DataMessage) => void) {
@@ -46,7 +48,7 @@ export class MessageAssembler {
 
   /** Whether part of a message is here, and the rest is to come. */
   get holding(): boolean {
-    return this.#held.bytes > 0 || this.#parts.length > 0
+    return this.#held.bytes > 0 || this.#open
   }
 
   /** Takes the next piece, and owns it from now on. */
@@ -86,10 +88,8 @@ export class MessageAssembler {
       return
     }
     this.#parts.push(mask === null ? payload : unmask(payload, mask))
-    if (!final) return
-    const parts = this.#parts
-    this.#parts = []
-    this.#onMessage(new DataMessage(this.#binary, null, Buffer.concat(parts), null))
+    this.#open = !final
+    if (final) this.#onMessage(new DataMessage(this.#binary, null, Buffer.concat(this.#parts.take()), null))
   }
 }
 

@@ -35,12 +35,13 @@ export const PROVIDER_PATHS = Object.keys(PROVIDERS) as readonly ProviderPath[]
 const OWN_PARAMETERS = new Set(['token', 'service'])
 
 /**
- * Takes apart a request's target: `/path?query`, or an absolute URL, of which only path and query count.
+ * Takes apart a request's target: `/path?query`, or an absolute URL, of which only path and query count. What
+ * follows a `#` would be read here and never reach the provider, so it does not count either.
  *
  * @returns null where it is neither.
  */
 export function parseTarget(url: string): Target | null {
-  const relative = url.startsWith('/') ? url : absolutePath(url)
+  const relative = url.startsWith('/') ? url.replace(/#.*$/, '') : absolutePath(url)
   if (relative === null) return null
   const mark = relative.indexOf('?')
   return mark < 0
