@@ -28,7 +28,7 @@ export async function measureOrphans(load: Load): Promise<Orphans> {
     judged.push({ figure, value: show(most), goal: `≤ ${MOST_MS} ms`, met: most <= MOST_MS })
   }
   return {
-    markdown: `Most time between a client’s leaving and the end of its connection at the provider, while the provider has not answered and after it has: ${sentences.join('; ')}.`,
+    markdown: `Most time between a client’s leaving and the end of its connection at the provider, of ${ABORTS} each while the provider has not answered (half of them at once) and after it has: ${sentences.join('; ')}.`,
     judged,
   }
 }

@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { delimiter, join } from 'node:path'
 import { measureCapacity } from './capacity.ts'
 import { measureCosts } from './cost.ts'
 import { measureFaults } from './faults.ts'
@@ -24,11 +27,21 @@ misbehave; p99 of their round trip in 2 s during the fault against 2 s right bef
 Where others need more than 0.3 of a core while something is measured, it is waited for and repeated, within bounds. What
 they disturbed all the same is in brackets, and its goal is not judged (?).`
 
-/**
- * @throws {Error} Where nginx, HAProxy, openssl or taskset is not installed, or the system is not Linux with
- * two cores.
- */
+const PROGRAMS = ['taskset', 'openssl', 'nginx', 'haproxy']
+
+/** @throws {Error} Where this machine cannot run the part. */
+function checkMachine(): void {
+  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  const missing = PROGRAMS.find((program) => !folders.some((folder) => existsSync(join(folder, program))))
+  if (missing !== undefined) throw new Error(`Cannot measure the relay as ${missing} must be installed`)
+  const cores = availableParallelism()
+  if (cores < 2)
+    throw new Error(`Cannot measure the relay as there must be two cores: current value is ${cores}`)
+}
+
+/** @throws {Error} Where a program is missing or there is one core; the figures of processes are Linux's. */
 export async function run(): Promise<string> {
+  checkMachine()
   const load = await Load.start()
   const patiently = <T>(
     measure: (load: Load) => Promise<T>,
