@@ -38,18 +38,18 @@ export class RelayObserver implements TokenObserver {
   accepted(request: IncomingMessage, route: Route): SessionObserver {
     const { path } = route
     const metrics = this.#metrics
-    const trace = this.#tracing?.session(request, route)
+    const trace = quietly(() => this.#tracing?.session(request, route))
     metrics.handshake(path, 'accepted')
     return {
       meter: new ChunkSampler((direction, seconds) => metrics.latency(direction, seconds)),
       dialled: (code, connectMs) => {
         metrics.dialled(path, code, connectMs / 1000)
-        trace?.dialled(code)
+        quietly(() => trace?.dialled(code))
       },
       used: (tokens) => metrics.onUsage(route.provider, tokens),
       ended: (summary) => {
         metrics.ended(path, summary)
-        trace?.ended(summary)
+        quietly(() => trace?.ended(summary))
       },
     }
   }
@@ -61,7 +61,7 @@ export class RelayObserver implements TokenObserver {
     outcome: { readonly status: number; readonly code: RelayCode | null },
   ): void {
     this.#metrics.handshake(path, outcome.code ?? 'authentication_unavailable')
-    this.#tracing?.refused(request, path, outcome)
+    quietly(() => this.#tracing?.refused(request, path, outcome))
   }
 
   /** A client had left before it was answered. */
@@ -74,12 +74,21 @@ export class RelayObserver implements TokenObserver {
   }
 
   asked(request: IncomingMessage, action: 'issue' | 'refresh'): (outcome: TokenOutcome) => void {
-    const traced = this.#tracing?.token(request, action)
+    const traced = quietly(() => this.#tracing?.token(request, action))
     return (outcome) => {
       const unforeseen = outcome.status === 200 ? 'ok' : 'authentication_unavailable'
       this.#metrics.tokenAnswered(action, outcome.code ?? unforeseen)
-      traced?.(outcome)
+      quietly(() => traced?.(outcome))
     }
+  }
+}
+
+/** A tracer is the application's: where it fails, a span is lost, and nothing else. */
+function quietly<T>(trace: () => T): T | undefined {
+  try {
+    return trace()
+  } catch {
+    return undefined // there is nobody to tell: what it says could hold anything
   }
 }
 

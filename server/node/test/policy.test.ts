@@ -210,6 +210,22 @@ test('A policy bounds what it must hold: a longer message gets 1009, before it i
   assert.match(texts.at(-1)!, /message_too_big/)
 })
 
+// R-POLICY-6
+test('A policy lets neither part of its template out in an error or a close reason, nor what it cannot read', async (t) => {
+  const { client, provider } = await templated(t)
+  const part = instructions.slice(4, 30)
+  const error = { type: 'invalid_request_error', code: 'invalid_value', message: `Wrong: …${part}…` }
+  provider.send(JSON.stringify({ type: 'error', event_id: 'e', error }))
+  assert.ok(!JSON.stringify(await client.nextJson()).includes(part))
+  provider.send(`{"type":"session.updated", "session": {"instructions": "${instructions}"`)
+  provider.send(`{"type":"session.updated","x":${'['.repeat(100)}"${instructions}"${']'.repeat(100)}}`)
+  const plain = { type: 'server_error', code: null, message: 'Something else is wrong' }
+  provider.send(JSON.stringify({ type: 'error', event_id: 'e', error: plain }))
+  assert.deepEqual((await client.nextJson()).error, plain)
+  provider.socket.close(4000, `About ${part}`)
+  assert.deepEqual(await client.closed, { code: 4000, reason: '' })
+})
+
 test('A session that the provider does not accept ends the session', async (t) => {
   const { setup, client, provider } = await pair(t, { policy: { '/v1/realtime': { session } } })
   const { event_id: id } = await provider.nextJson()

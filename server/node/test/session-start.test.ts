@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createRelay } from '../src/index.ts'
-import { handshakeRequest, RawClient } from './support/peers.ts'
+import { connect, handshakeRequest, RawClient } from './support/peers.ts'
 import { setUp } from './support/relays.ts'
 import { pair } from './support/sessions.ts'
 
@@ -32,18 +32,22 @@ test('createRelay() refuses a key that fits into no header, and does not show it
   }
 })
 
-test('A tracer that throws costs one client its session, no place, and nobody else anything', async (t) => {
-  let broken = true
-  const span = { setAttributes: () => {}, setStatus: () => {}, end: () => {}, isRecording: () => false }
-  const startSpan = () => {
-    if (broken) throw new Error('out of order')
-    return span
+test('A tracer that throws costs spans and nothing else', async (t) => {
+  const fail = (): never => {
+    throw new Error('out of order')
   }
-  const setup = await setUp(t, { tracer: { startSpan } as never, maxConnections: 1 })
-  const client = await RawClient.open(t, setup.url)
-  client.write(handshakeRequest('/v1/realtime', await setup.authorization()))
-  await client.closed
-  await setup.logged('session failed')
-  broken = false
-  await pair(t, setup)
+  for (const startSpan of [
+    fail,
+    () => ({ setAttributes: fail, setStatus: fail, end: fail, addEvent: fail }),
+  ]) {
+    const setup = await setUp(t, { tracer: { startSpan } as never, maxConnections: 1 })
+    await assert.rejects(connect(t, `${setup.url}/v1/realtime`), /HTTP 401/)
+    for (let ended = 1; ended < 3; ended += 1) {
+      const { client, provider } = await pair(t, setup)
+      client.send('still served')
+      assert.equal((await provider.next()).data, 'still served')
+      client.socket.close()
+      await setup.ended(ended)
+    }
+  }
 })

@@ -1,13 +1,13 @@
 import type { DataMessage } from '../relay/message-assembler.ts'
 import type { FilterHost, MessageFilter, Verdict } from '../relay/message-filter.ts'
 import { DeepgramTools } from './deepgram-tools.ts'
-import { isObject, type Json, type JsonObject, merge, textsIn } from './json.ts'
+import { isObject, type Json, type JsonObject, merge, quotes, textsIn } from './json.ts'
 import { allowsMessage, pickFields, type ResolvedPolicy } from './policy.ts'
 import type { ToolRunner } from './tools.ts'
 import { Verdicts } from './verdicts.ts'
 
 /** Short texts are words that occur anyway. */
-const LEAST_SECRET_CHARACTERS = 8
+const LEAST_SECRET_CHARACTERS = 16
 
 /** Messages that replace a part of the agent, which is locked there as in `Settings`. */
 const UPDATES: Readonly<Record<string, 'listen' | 'think' | 'speak'>> = {
@@ -55,9 +55,13 @@ export class DeepgramFilter implements MessageFilter {
     return JSON.stringify(this.#rewritten(message))
   }
 
+  mayTell(text: string): boolean {
+    return !quotes(text, this.#secrets)
+  }
+
   fromProvider({ binary, payload }: DataMessage): Verdict {
     const message = binary ? null : this.#verdicts.trust(payload)
-    if (message === null) return true
+    if (message === null) return binary || this.#secrets.length === 0 // what cannot be read could tell anything
     const shown = this.#tools === null ? message : this.#tools.fromProvider(message)
     if (shown === null) return false
     const redacted = this.#redact(shown)
@@ -125,9 +129,7 @@ export class DeepgramFilter implements MessageFilter {
   /** An error may quote what was wrong. */
   #redact(message: JsonObject): JsonObject {
     if (message['type'] !== 'Error' && message['type'] !== 'Warning') return message
-    const texts = textsIn(message)
-    const tells = this.#secrets.some((secret) => texts.some((text) => text.includes(secret)))
-    if (!tells) return message
+    if (textsIn(message).every((text) => this.mayTell(text))) return message
     const { type, code } = message
     const safe = typeof code === 'string' && /^[A-Z\d_-]{1,64}$/.test(code)
     return { type, ...(safe && { code }), description: 'The provider reported a fault' }

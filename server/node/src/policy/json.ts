@@ -85,6 +85,19 @@ export function textsIn(value: Json | undefined): string[] {
   return Object.values(value).flatMap(textsIn)
 }
 
+/** So many characters in a row are no coincidence. */
+const LEAST_QUOTE_CHARACTERS = 16
+
+/** Whether a text repeats one of these, or enough of a longer one. */
+export function quotes(text: string, secrets: readonly string[]): boolean {
+  if (secrets.some((secret) => text.includes(secret))) return true
+  for (let at = 0; at + LEAST_QUOTE_CHARACTERS <= text.length; at += 1) {
+    const part = text.slice(at, at + LEAST_QUOTE_CHARACTERS)
+    if (secrets.some((secret) => secret.includes(part))) return true
+  }
+  return false
+}
+
 /** `__proto__` is left out: whoever copies it carelessly makes it a prototype. */
 function entriesOf(value: JsonObject): [string, Json][] {
   return Object.entries(value).filter(([name]) => name !== '__proto__')

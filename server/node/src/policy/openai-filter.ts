@@ -87,10 +87,14 @@ export class OpenAIFilter implements MessageFilter {
     }
   }
 
+  mayTell(text: string): boolean {
+    return this.#redaction.mayTell(text)
+  }
+
   fromProvider({ binary, payload }: DataMessage): Verdict {
     if (binary || PASSING.some((start) => start.equals(payload.subarray(0, start.length)))) return true
     const message = this.#verdicts.trust(payload)
-    if (message === null) return true // the client's own parser says what is wrong with it
+    if (message === null) return this.#redaction.empty // what cannot be read could tell anything
     this.#count(message)
     if (this.#answersTemplate(message)) return false
     const shown = this.#tools === null ? message : this.#tools.fromProvider(message)

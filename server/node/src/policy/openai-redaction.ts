@@ -1,7 +1,7 @@
-import { isObject, type Json, type JsonObject, textsIn } from './json.ts'
+import { isObject, type Json, type JsonObject, quotes, textsIn } from './json.ts'
 
 /** Short texts are words that occur anyway. */
-const LEAST_SECRET_CHARACTERS = 8
+const LEAST_SECRET_CHARACTERS = 16
 /** More tools than any session has, and the longest name a tool may have: a client cannot fill the memory with them. */
 const MOST_SHOWN = 1024
 const MOST_NAME_CHARACTERS = 64
@@ -38,6 +38,16 @@ export class OpenAIRedaction {
     }
   }
 
+  /** Whether there is nothing that a client may not read. */
+  get empty(): boolean {
+    return this.#secrets.length === 0
+  }
+
+  /** Whether a text of the provider's quotes nothing private. */
+  mayTell(text: string): boolean {
+    return !quotes(text, this.#secrets)
+  }
+
   /** @returns The same message where there is nothing to take out. */
   redact(message: JsonObject): JsonObject {
     const { session, response, item, error } = message
@@ -66,9 +76,7 @@ export class OpenAIRedaction {
 
   /** An error may quote what was wrong. */
   #error(message: JsonObject, error: JsonObject): JsonObject {
-    const texts = textsIn(error)
-    const tells = this.#secrets.some((secret) => texts.some((text) => text.includes(secret)))
-    if (!tells) return message
+    if (textsIn(error).every((text) => this.mayTell(text))) return message
     const { type, code, event_id: id = null } = error
     const told = { type: type ?? null, code: code ?? null, message: 'The provider reported an error' }
     return { ...message, error: { ...told, param: null, event_id: id } }

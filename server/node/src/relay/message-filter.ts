@@ -24,6 +24,8 @@ export interface MessageFilter {
   start(host: FilterHost): void
   fromClient(message: DataMessage): Verdict
   fromProvider(message: DataMessage): Verdict
+  /** Whether a text of the provider's that is no message, such as the reason of its close, may be told. */
+  mayTell(text: string): boolean
   /** The session has ended: nothing may be sent any more. */
   stop(): void
 }

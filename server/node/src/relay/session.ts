@@ -290,7 +290,9 @@ export class Session {
     }
     if (!this.#beginClosing(leg === this.#client ? 'client' : 'upstream', null)) return
     this.#shut(leg, { code: close.code, reason: '' }, null)
-    const reason = close.reason.includes(this.#options.upstream.secret) ? '' : close.reason
+    const { upstream, filter } = this.#options
+    const tells = close.reason.includes(upstream.secret) || filter?.mayTell(close.reason) === false
+    const reason = tells ? '' : close.reason
     this.#shut(this.#other(leg), { code: mapCloseCode(close.code), reason }, null)
   }
 
