@@ -287,7 +287,9 @@ export class Relay {
   }
 
   #accept(request: IncomingMessage, socket: Socket, head: Buffer, admission: Admission): void {
-    if (socket.destroyed || !socket.writable) {
+    // Who has left while it was judged says so only once: nobody would hear of it any more.
+    if (socket.destroyed || !socket.writable || socket.readableEnded) {
+      socket.destroy()
       admission.release()
       this.#observer.abandoned(admission.route.path)
       return

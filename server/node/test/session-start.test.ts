@@ -51,3 +51,29 @@ test('A tracer that throws costs spans and nothing else', async (t) => {
     }
   }
 })
+
+// R-LIFE-1
+test('Relay dials nobody for a client that has left while its ticket was judged', async (t) => {
+  const gate = Promise.withResolvers<void>()
+  const asked = Promise.withResolvers<void>()
+  const setup = await setUp(t, {
+    authenticate: async () => {
+      asked.resolve()
+      await gate.promise
+      return { user: 'ann' }
+    },
+  })
+  const client = await RawClient.open(t, setup.url)
+  client.write(handshakeRequest('/v1/realtime'))
+  await asked.promise
+  client.socket.end()
+  const { client: other, provider } = await pair(t, setup) // by then the relay has heard of the end, too
+  gate.resolve()
+  await client.closed
+  other.send('still served')
+  assert.equal((await provider.next()).data, 'still served')
+  other.socket.close()
+  await setup.ended(1)
+  assert.equal(setup.relay.sessions, 0)
+  assert.equal(setup.upstream.requests.length, 1)
+})

@@ -4,8 +4,9 @@ import { Socket } from 'node:net'
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024)
 
 /** What Node keeps behind a socket; there is no public way to read an accepted socket into a buffer of one's own. */
-interface Handled {
+interface Inside {
   _handle: object | null
+  readonly _readableState?: { readonly ended: boolean }
 }
 
 /**
@@ -20,10 +21,11 @@ interface Handled {
  * @see https://nodejs.org/api/net.html#new-netsocketoptions
  */
 export function adoptSocket(socket: Socket, onChunk: (chunk: Buffer) => void): Socket {
-  const handle = (socket as unknown as Handled)._handle
+  const given = socket as unknown as Inside
+  const handle = given._handle
   const plain = socket.constructor === Socket && handle !== null && handle.constructor.name === 'TCP'
-  // What still has to be written is bound to the socket that was given.
-  if (!plain || socket.writableLength > 0 || socket.destroyed || socket.readableEnded) {
+  // What still has to be written, and an end that has come already, are bound to the socket that was given.
+  if (!plain || socket.writableLength > 0 || socket.destroyed || given._readableState?.ended !== false) {
     socket.on('data', onChunk)
     return socket
   }
@@ -40,7 +42,6 @@ export function adoptSocket(socket: Socket, onChunk: (chunk: Buffer) => void): S
   }
   const waiting = socket.read() as Buffer | null // came while the handshake was judged
   const adopted = new Socket(options as never)
-  const given = socket as unknown as Handled
   given._handle = null
   adopted.once('close', () => socket.destroy()) // its server counts it until then
   if (waiting !== null) process.nextTick(onChunk, waiting)

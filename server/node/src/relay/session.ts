@@ -23,6 +23,9 @@ import { encodeMessage, OPCODE } from './wire.ts'
 /** How long a side has to answer a close: with the second leg, below the 1.5 s that a session may outlive its client. */
 const CLOSE_MS = 1000
 
+/** Ends after which a client has much more on its way than an answer. */
+const FLOODS: ReadonlySet<RelayCode> = new Set(['message_too_big', 'too_fast'])
+
 type State = 'dialling' | 'open' | 'closing' | 'closed'
 
 /**
@@ -317,6 +320,8 @@ export class Session {
   #endWith({ code, message, client, upstream, endedBy }: Ending): void {
     if (!this.#beginClosing(endedBy, code)) return
     this.#shut(this.#client, client, errorNotice(this.#options.route.provider, code, message))
+    // Reading on until it has answered would be reading all that it still sends.
+    if (FLOODS.has(code)) this.#client.pause()
     this.#shut(this.#upstream, upstream, null)
     this.#finishIfGone()
   }
