@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { table } from '../support/report.ts'
+import { median, table } from '../support/report.ts'
 import { type Contestant, HAPROXY, NAIVE, NGINX, OURS, type RunningRelay, UNSLOWED } from './contestants.ts'
 import { atMost, type Judged, megabytes } from './goals.ts'
 import { type Load, PATHS } from './load.ts'
@@ -7,6 +7,7 @@ import { residentBytes } from './processes.ts'
 
 const BESIDE: readonly Contestant[] = [NGINX, OURS, HAPROXY, NAIVE]
 const IDLE_SESSIONS = 1000
+const IDLE_ROUNDS = 3
 /** Before anything is measured, as the first sessions also load code. */
 const FIRST_SESSIONS = 50
 const REST_MS = 800
@@ -22,7 +23,12 @@ export interface Memory {
 export async function measureMemory(load: Load): Promise<Memory> {
   const rows: (readonly [string, number, number, number, number])[] = []
   for (const contestant of BESIDE) {
-    const idle = await withRelay(load, contestant, (relay) => measureIdle(load, relay))
+    // When the garbage was last collected makes as much of a difference as the sessions do.
+    const idles: number[] = []
+    for (let round = 0; round < IDLE_ROUNDS; round += 1) {
+      idles.push(await withRelay(load, contestant, (relay) => measureIdle(load, relay)))
+    }
+    const idle = median(idles)
     const flooded = contestant === OURS ? UNSLOWED : contestant
     const down = await withRelay(load, flooded, (relay) => measureFlood(load, relay, 'down'))
     const up = await withRelay(load, flooded, (relay) => measureFlood(load, relay, 'up'))

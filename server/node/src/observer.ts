@@ -4,7 +4,7 @@ import type { LimitDecision, Limiter, RelayMetrics } from './metrics/registry.ts
 import type { ProviderPath, Route } from './relay/routes.ts'
 import { ChunkSampler, type SessionMeter } from './relay/session-meter.ts'
 import type { SessionSummary } from './relay/session-options.ts'
-import type { TokenOutcome, Tracing } from './tracing.ts'
+import type { SessionTrace, TokenOutcome, Tracing } from './tracing.ts'
 
 /** What is told of one session. */
 export interface SessionObserver {
@@ -38,7 +38,7 @@ export class RelayObserver implements TokenObserver {
   accepted(request: IncomingMessage, route: Route): SessionObserver {
     const { path } = route
     const metrics = this.#metrics
-    const trace = quietly(() => this.#tracing?.session(request, route))
+    const trace = this.#trace(request, route)
     metrics.handshake(path, 'accepted')
     return {
       meter: new ChunkSampler((direction, seconds) => metrics.latency(direction, seconds)),
@@ -52,6 +52,11 @@ export class RelayObserver implements TokenObserver {
         quietly(() => trace?.ended(summary))
       },
     }
+  }
+
+  /** Apart from `accepted`, whose closures live as long as the session and must not keep its request. */
+  #trace(request: IncomingMessage, route: Route): SessionTrace | undefined {
+    return quietly(() => this.#tracing?.session(request, route))
   }
 
   /** An upgrade was refused. @param path null where it is none of the relay's. */

@@ -6,6 +6,7 @@ const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024)
 /** What Node keeps behind a socket; there is no public way to read an accepted socket into a buffer of one's own. */
 interface Inside {
   _handle: object | null
+  readonly server?: object | null
   readonly _readableState?: { readonly ended: boolean }
 }
 
@@ -23,7 +24,11 @@ interface Inside {
 export function adoptSocket(socket: Socket, onChunk: (chunk: Buffer) => void): Socket {
   const given = socket as unknown as Inside
   const handle = given._handle
-  const plain = socket.constructor === Socket && handle !== null && handle.constructor.name === 'TCP'
+  const plain =
+    !process.env['NOADOPT'] &&
+    socket.constructor === Socket &&
+    handle !== null &&
+    handle.constructor.name === 'TCP'
   // What still has to be written, and an end that has come already, are bound to the socket that was given.
   if (!plain || socket.writableLength > 0 || socket.destroyed || given._readableState?.ended !== false) {
     socket.on('data', onChunk)
@@ -43,7 +48,8 @@ export function adoptSocket(socket: Socket, onChunk: (chunk: Buffer) => void): S
   const waiting = socket.read() as Buffer | null // came while the handshake was judged
   const adopted = new Socket(options as never)
   given._handle = null
-  adopted.once('close', () => socket.destroy()) // its server counts it until then
+  // A server counts its sockets until they close; all others are forgotten, with the request that dialled them.
+  if (given.server) adopted.once('close', () => socket.destroy())
   if (waiting !== null) process.nextTick(onChunk, waiting)
   return adopted
 }
