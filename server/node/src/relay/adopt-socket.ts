@@ -24,11 +24,7 @@ interface Inside {
 export function adoptSocket(socket: Socket, onChunk: (chunk: Buffer) => void): Socket {
   const given = socket as unknown as Inside
   const handle = given._handle
-  const plain =
-    !process.env['NOADOPT'] &&
-    socket.constructor === Socket &&
-    handle !== null &&
-    handle.constructor.name === 'TCP'
+  const plain = socket.constructor === Socket && handle !== null && handle.constructor.name === 'TCP'
   // What still has to be written, and an end that has come already, are bound to the socket that was given.
   if (!plain || socket.writableLength > 0 || socket.destroyed || given._readableState?.ended !== false) {
     socket.on('data', onChunk)
