@@ -49,6 +49,9 @@ export const HAPROXY = proxy('HAProxy', haproxyConfiguration, (file) => ['haprox
 export const NAIVE = wsRelay('`ws`, naive', [])
 export const PARSING = wsRelay('`ws`, JSON parsed and written', ['parse'])
 
+/** Ours, with other instances: what they share is at this Redis. */
+export const sharing = (url: string) => ours('Voicewire, several instances', { redis: { url } })
+
 /** All that are measured beside one another. */
 export const CONTESTANTS: readonly Contestant[] = [NGINX, OURS, POLICY, HAPROXY, NAIVE, PARSING]
 

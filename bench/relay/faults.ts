@@ -93,8 +93,8 @@ interface Noticed {
   readonly drain: Drain | null
 }
 
-/** In ms. */
-interface Stretch {
+/** p99 of the round trip before a fault and during it, in ms. */
+export interface Stretch {
   readonly before: number
   readonly during: number
   /** Whether others left the machine to the run. */
@@ -125,8 +125,8 @@ export async function measureFaults(load: Load): Promise<Faults> {
   return {
     markdown: table([head, ...rows]),
     judged: [
-      ...FAULTS.map(({ name }) => judge(name, ours.p99.get(name)!)),
-      judge('the relay is told to stop', drainP99),
+      ...FAULTS.map(({ name }) => judgeStretch(name, ours.p99.get(name)!)),
+      judgeStretch('the relay is told to stop', drainP99),
       {
         figure: 'memory over all faults',
         value: megabytes(ours.growth),
@@ -144,11 +144,11 @@ export async function measureFaults(load: Load): Promise<Faults> {
   }
 }
 
-const ratioOf = ({ before, during }: Stretch) => during / before
-const written = ({ before, during, calm }: Stretch) =>
+export const ratioOf = ({ before, during }: Stretch) => during / before
+export const written = ({ before, during, calm }: Stretch) =>
   [before, during].map((ms) => (calm ? ms.toFixed(2) : `(${ms.toFixed(2)})`))
 
-function judge(name: string, stretch: Stretch): Judged {
+export function judgeStretch(name: string, stretch: Stretch): Judged {
   const options = { most: MOST_RATIO, show: times, calm: stretch.calm }
   return atMost(`others’ p99 while ${name}`, ratioOf(stretch), options)
 }
@@ -195,7 +195,8 @@ async function notice(load: Load, contestant: Contestant): Promise<Noticed> {
   return { p99, growth, leftBehind, drain }
 }
 
-async function roundTripP99({ driver }: Load, windowMs = WINDOW_MS): Promise<number> {
+/** @returns p99 of the round trips within the next stretch of time, in ms. */
+export async function roundTripP99({ driver }: Load, windowMs = WINDOW_MS): Promise<number> {
   await driver.remote.ask('look')
   await sleep(windowMs)
   return quantile((await driver.remote.ask('look')).times, 0.99)

@@ -5,6 +5,7 @@ import { measureCapacity } from './capacity.ts'
 import { measureCosts } from './cost.ts'
 import { measureFaults } from './faults.ts'
 import { goalTable } from './goals.ts'
+import { measureInstances } from './instances.ts'
 import { Load } from './load.ts'
 import { measureMemory } from './memory.ts'
 import { measureOrphans } from './orphans.ts'
@@ -22,12 +23,13 @@ scheduler counts for the relay's process, and its ratios are medians of the rati
 of both directions less that of the same messages without a relay in the same round. TLS: 100 sessions, JSON, three
 rounds. Memory is resident size: a thousand idle sessions against none; a flood is 120 MB that nobody reads, and its figure the
 most that the relay grew. Faults: 100 sessions echo messages while, in processes that yield to them, others
-misbehave; p99 of their round trip in 2 s during the fault against 2 s right before it.
+misbehave; p99 of their round trip in 2 s during the fault against 2 s right before it. Several instances: two relays
+share a Redis of their own, and 200 more sessions come and go while it ends and begins.
 
 Where others need more than 0.3 of a core while something is measured, it is waited for and repeated, within bounds. What
 they disturbed all the same is in brackets, and its goal is not judged (?).`
 
-const PROGRAMS = ['taskset', 'openssl', 'nginx', 'haproxy']
+const PROGRAMS = ['taskset', 'openssl', 'nginx', 'haproxy', 'redis-server']
 
 /** @throws {Error} Where this machine cannot run the part. */
 function checkMachine(): void {
@@ -57,7 +59,9 @@ export async function run(): Promise<string> {
     const memory = await patiently(measureMemory)
     const orphans = await patiently(measureOrphans)
     const faults = await patiently(measureFaults)
-    const others = [...memory.judged, ...orphans.judged, ...faults.judged]
+    const instances = await patiently(measureInstances)
+    const faultless = [...memory.judged, ...orphans.judged]
+    const others = [...faultless, ...faults.judged, ...instances.judged]
     return `${METHOD}
 
 ### Goals
@@ -80,7 +84,11 @@ ${orphans.markdown}
 
 ### Faults beside others
 
-${faults.markdown}`
+${faults.markdown}
+
+### Several instances with one Redis
+
+${instances.markdown}`
   } finally {
     await load.stop()
   }

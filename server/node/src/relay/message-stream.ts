@@ -51,13 +51,26 @@ export class JudgedStream implements MessageStream {
   /** Always between two messages. */
   readonly midFragment = false
   readonly midMessage = false
-  /** One chunk may leave as many pieces. */
-  readonly cuts = true
+  /** What a chunk has led to leaves at once. */
+  readonly cuts = false
+  #passed: Buffer[] = []
 
   constructor(options: JudgedOptions, events: WalkerEvents) {
     this.#options = options
     this.#forward = events.forward
-    this.#walker = new MessageWalker(options, { ...events, forward: (bytes) => this.#assembler.push(bytes) })
+    this.#walker = new MessageWalker(options, {
+      ...events,
+      forward: (bytes) => this.#assembler.push(bytes),
+      // Nothing may be passed on behind an end that came behind it.
+      close: (code, reason) => {
+        this.#flush()
+        events.close(code, reason)
+      },
+      violation: (violation) => {
+        this.#flush()
+        events.violation(violation)
+      },
+    })
   }
 
   get holding(): boolean {
@@ -70,6 +83,15 @@ export class JudgedStream implements MessageStream {
 
   push(chunk: Buffer): void {
     this.#walker.push(chunk)
+    this.#flush()
+  }
+
+  /** One write for all messages of a chunk: a second one costs more than to copy them together. */
+  #flush(): void {
+    if (this.#passed.length === 0) return
+    const passed = this.#passed
+    this.#passed = []
+    this.#forward(passed.length === 1 ? passed[0]! : Buffer.concat(passed))
   }
 
   peek(length: number): string {
@@ -80,9 +102,10 @@ export class JudgedStream implements MessageStream {
     const verdict = this.#options.judge(message)
     if (verdict === false) return
     const { masked } = this.#options // what a client masked must be masked for the provider
-    if (verdict === true && message.raw !== null) this.#forward(message.raw)
+    if (verdict === true && message.raw !== null) this.#passed.push(message.raw)
     else if (verdict === true) {
-      this.#forward(encodeMessage(message.binary ? OPCODE.binary : OPCODE.text, message.payload, masked))
-    } else this.#forward(encodeMessage(OPCODE.text, Buffer.from(verdict), masked))
+      const opcode = message.binary ? OPCODE.binary : OPCODE.text
+      this.#passed.push(encodeMessage(opcode, message.payload, masked))
+    } else this.#passed.push(encodeMessage(OPCODE.text, Buffer.from(verdict), masked))
   }
 }
