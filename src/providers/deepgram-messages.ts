@@ -41,11 +41,12 @@ export function deepgramWarning(event: JsonObject): ProviderEvent<never> {
 export function deepgramError(event: JsonObject): ProviderEvent<never> {
   const code = stringField(event, 'code')
   const description = stringField(event, 'description')
+  const known = Object.hasOwn(CODES, code) ? CODES[code] : undefined
   return (
     relayError(code, description) ?? {
       type: 'error',
       fatal: true,
-      error: rejection(event, CODES[code] ?? 'provider-error', RETRYABLE.has(code)),
+      error: rejection(event, known ?? 'provider-error', RETRYABLE.has(code)),
     }
   )
 }

@@ -35,7 +35,8 @@ export function openAIError(
   { duringSetup }: { duringSetup: boolean },
 ): Extract<ProviderEvent, { type: 'error' }> {
   const own = stringField(error, 'code') || stringField(error, 'type')
-  const [code, fatal = duringSetup] = CODES[own] ?? ['provider-error']
+  const known = Object.hasOwn(CODES, own) ? CODES[own] : undefined
+  const [code, fatal = duringSetup] = known ?? ['provider-error']
   const param = stringField(error, 'param')
   const message = stringField(error, 'message') || 'The provider reported an error'
   return {

@@ -17,6 +17,14 @@ function meanings(code: string): ProviderEvent[] {
 }
 
 describe('relayError()', () => {
+  it('leaves a code that is named like a member of every object to the provider', () => {
+    for (const code of ['constructor', 'toString', '__proto__']) {
+      for (const event of meanings(code)) {
+        expect(event.type === 'error' && event.error.code).to.equal('provider-error')
+      }
+    }
+  })
+
   for (const [code, expected, retryable] of [
     ['upstream_lost', 'connection-lost', true],
     ['draining', 'connection-lost', true],
