@@ -85,3 +85,15 @@ test('createTokenService refuses a grace in which a session would outlive its re
     /^RangeError: Cannot issue tokens as refreshGraceMs must be in 0…1800000: current value is 1800001$/,
   )
 })
+
+test('Nothing that limits requests takes a number that would limit nothing, wherever it is used', () => {
+  const elsewhere = { tickets: { jwksUrl: 'https://id.example/keys' } } // such a relay issues no tokens
+  for (const name of ['windowMs', 'maxRequests', 'suspiciousActivityThreshold', 'blockDuration']) {
+    const wrong = { [name]: Number.NaN }
+    const refused = new RegExp(`Cannot limit requests as ${name} must be .*: current value is NaN`)
+    assert.throws(() => createTokenService({ ...base, ...wrong }), refused)
+    assert.throws(() => createFunctionEndpoint({ ...base, ...wrong, functions: {} }), refused)
+    if (name === 'windowMs' || name === 'maxRequests') continue // an upgrade's window is the relay's own
+    assert.throws(() => createRelay({ ...base, ...elsewhere, tokens: wrong }), refused)
+  }
+})

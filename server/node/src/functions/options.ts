@@ -1,12 +1,11 @@
 import { env } from 'node:process'
 import type { Authenticate, RelayUser } from '../auth.ts'
 import { given } from '../given.ts'
-import type { RelayLogger } from '../log.ts'
-import { allowListed, logToStdout } from '../log.ts'
+import { allowListed, logToStdout, type RelayLogger } from '../log.ts'
 import { checkOrigins } from '../origins.ts'
 import type { StateOptions } from '../state/open-state.ts'
 import type { SharedState } from '../state/shared-state.ts'
-import type { TokenOptions } from '../token-service/options.ts'
+import { blockOptions, type TokenOptions } from '../token-service/options.ts'
 import type { TicketOptions } from '../tokens.ts'
 
 /** The call that a function answers. */
@@ -74,8 +73,7 @@ export function resolveFunctionOptions(
     functionTimeoutMs: 10_000,
     windowMs: 60_000,
     maxRequests: 60,
-    suspiciousActivityThreshold: 10,
-    blockDuration: 900_000,
+    ...blockOptions(options),
     ...given(options),
     logger: allowListed(options.logger ?? logToStdout()),
   }

@@ -2,8 +2,7 @@ import { env } from 'node:process'
 import type { Authenticate } from '../auth.ts'
 import type { BudgetOptions } from '../budget-meter.ts'
 import { given } from '../given.ts'
-import type { RelayLogger } from '../log.ts'
-import { allowListed, logToStdout } from '../log.ts'
+import { allowListed, logToStdout, type RelayLogger } from '../log.ts'
 import { checkOrigins } from '../origins.ts'
 import type { DeepgramOptions, OpenAIOptions } from '../provider-options.ts'
 import type { StateOptions } from '../state/open-state.ts'
@@ -121,15 +120,10 @@ export function resolveTokenOptions(
 }
 
 function checkNumbers(options: ResolvedTokenOptions): void {
-  const { maxRequests, suspiciousActivityThreshold, blockDuration, maxRefreshes, refreshGraceMs } = options
-  const { windowMs, tokenDurationMs } = options
-  const numbers = { maxRequests, suspiciousActivityThreshold, blockDuration, maxRefreshes, refreshGraceMs }
-  for (const [name, value] of Object.entries(numbers)) {
+  const { maxRefreshes, refreshGraceMs, tokenDurationMs } = options
+  for (const [name, value] of Object.entries({ maxRefreshes, refreshGraceMs })) {
     if (value >= 0 && Number.isFinite(value)) continue
     throw new RangeError(`Cannot issue tokens as ${name} must be 0 or more: current value is ${value}`)
-  }
-  if (!(windowMs > 0 && Number.isFinite(windowMs))) {
-    throw new RangeError(`Cannot issue tokens as windowMs must be more than 0: current value is ${windowMs}`)
   }
   if (refreshGraceMs > MOST_GRACE_MS) {
     throw new RangeError(

@@ -16,7 +16,9 @@ export class RequestLimits {
   readonly #options: RequestLimitsOptions
   readonly #state: Pick<SharedState, 'windows' | 'blocks'>
 
+  /** @throws {RangeError} Where a number is none, or below 0: it would limit nothing, and say so to nobody. */
   constructor(options: RequestLimitsOptions, state: Pick<SharedState, 'windows' | 'blocks'>) {
+    checkLimits(options)
     this.#options = options
     this.#state = state
   }
@@ -72,4 +74,14 @@ export class RequestLimits {
 /** Of two verdicts the one that leaves less. */
 export function tighter(one: WindowVerdict, other: WindowVerdict): WindowVerdict {
   return other.remaining < one.remaining ? other : one
+}
+
+function checkLimits(options: RequestLimitsOptions): void {
+  const { windowMs, maxRequests, suspiciousActivityThreshold, blockDuration } = options
+  for (const [name, value] of Object.entries({ maxRequests, suspiciousActivityThreshold, blockDuration })) {
+    if (value >= 0 && Number.isFinite(value)) continue
+    throw new RangeError(`Cannot limit requests as ${name} must be 0 or more: current value is ${value}`)
+  }
+  if (windowMs > 0 && Number.isFinite(windowMs)) return
+  throw new RangeError(`Cannot limit requests as windowMs must be more than 0: current value is ${windowMs}`)
 }
