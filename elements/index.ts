@@ -1,4 +1,10 @@
-export { Conversation, type ConversationOptions } from './internal/conversation.ts'
+export type { AgentLayout } from './internal/agent-layouts.ts'
+export {
+  Conversation,
+  type ConversationAction,
+  type ConversationMode,
+  type ConversationOptions,
+} from './internal/conversation.ts'
 export type { Strings } from './internal/localization.ts'
 export {
   type Context,
@@ -6,8 +12,9 @@ export {
   conversationContext,
   sessionContext,
 } from './internal/session-context.ts'
-export { VoiceAgent, type VoiceAgentEventMap } from './voice-agent.ts'
+export { type AgentPlacement, VoiceAgent, type VoiceAgentEventMap } from './voice-agent.ts'
 export { VoiceMeter } from './voice-meter.ts'
+export { VoiceModeButton } from './voice-mode-button.ts'
 export { VoiceMuteButton } from './voice-mute-button.ts'
 export { VoiceStartButton } from './voice-start-button.ts'
 export { VoiceStatus } from './voice-status.ts'

@@ -1,4 +1,4 @@
-import { css, html, LitElement, nothing, type PropertyDeclarations, type TemplateResult } from 'lit'
+import { LitElement, type PropertyDeclarations, type PropertyValues, type TemplateResult } from 'lit'
 import type {
   GetToken,
   Provider,
@@ -7,17 +7,32 @@ import type {
   VoiceEventName,
   VoiceSession,
 } from '../src/index.ts'
-import { BUBBLES, Conversation } from './internal/conversation.ts'
+import { type AgentLayout, renderAgent } from './internal/agent-layouts.ts'
+import { agentStyles } from './internal/agent-styles.ts'
+import { BUBBLES, Conversation, type ConversationMode } from './internal/conversation.ts'
 import { define } from './internal/define.ts'
+import { Gate, type GateStep } from './internal/gate.ts'
+import { LocaleController } from './internal/locale.ts'
 import { ENGLISH, type Strings } from './internal/localization.ts'
+import { MicrophonePermission } from './internal/microphone-permission.ts'
 import { ContextProvider, conversationContext, sessionContext } from './internal/session-context.ts'
 import { type AgentSettings, createSession } from './internal/session-options.ts'
 import { base } from './internal/styles.ts'
 import './voice-meter.ts'
+import './voice-mode-button.ts'
 import './voice-mute-button.ts'
 import './voice-start-button.ts'
 import './voice-status.ts'
 import './voice-transcript.ts'
+
+/** Where a `floating` agent or a `bar` is in the window. */
+export type AgentPlacement = 'bottom-end' | 'bottom-start' | 'top-end' | 'top-start' | 'bottom' | 'top'
+
+/** The layouts that `open` means something to. */
+const OPENING: ReadonlySet<AgentLayout> = new Set<AgentLayout>(['floating', 'bar'])
+
+/** What a user needs first, in the order of the page. */
+const FIRST = '.orb-button, voice-text-input, voice-start-button'
 
 /** The events of `<voice-agent>`: those of a session, with its payload as `detail`. */
 export type VoiceAgentEventMap = {
@@ -86,45 +101,19 @@ export class VoiceAgent extends LitElement implements AgentSettings {
     getToken: { attribute: false },
     sessionOptions: { attribute: false },
     session: { attribute: false, noAccessor: true },
+    layout: { reflect: true, useDefault: true },
+    placement: { reflect: true },
+    open: { type: Boolean, reflect: true },
+    mode: { noAccessor: true },
+    pushToTalk: { type: Boolean, attribute: 'push-to-talk', reflect: true },
+    prePrompt: { type: Boolean, attribute: 'pre-prompt', reflect: true },
+    consented: { type: Boolean, reflect: true },
     muted: { type: Boolean, noAccessor: true },
     volume: { attribute: false, noAccessor: true },
     strings: { attribute: false, noAccessor: true },
   }
 
-  static override styles = [
-    base,
-    css`
-      .card {
-        /* Not on the host: children that a page fixes to its window would be fixed to the host. */
-        contain: layout style;
-        display: flex;
-        flex-direction: column;
-        gap: 1em;
-        max-inline-size: var(--voicewire-max-inline-size, 23em);
-        padding: 1.25em;
-        border: 1px solid var(--border);
-        border-radius: var(--voicewire-radius, 20px);
-        background: var(--surface);
-        box-shadow: 0 1px 2px rgb(0 0 0 / 4%), 0 12px 32px -12px rgb(0 0 0 / 16%);
-      }
-      .controls {
-        display: flex;
-        gap: 0.625em;
-      }
-      voice-start-button {
-        flex: 1;
-      }
-      .problem {
-        margin: 0;
-        padding: 0.75em 1em;
-        border: 1px solid color-mix(in srgb, var(--danger), transparent 60%);
-        border-radius: 0.75em;
-        color: var(--text);
-        font-size: 0.875em;
-        overflow-wrap: anywhere;
-      }
-    `,
-  ]
+  static override styles = [base, agentStyles]
 
   /** `openai-realtime` (or `openai`), `deepgram-agent` (or `deepgram`), or a provider of your own. */
   declare provider: string | Provider
@@ -149,7 +138,28 @@ export class VoiceAgent extends LitElement implements AgentSettings {
   /** Further options for the sessions made here, such as `microphone` or `workletUrls`. */
   declare sessionOptions: Partial<SessionOptions>
 
+  /**
+   * How it stands on the page: `inline`, a card where the tag is; `panel`, which fills what is around it;
+   * `floating`, a launcher in a corner of the window with a dialog; `bar`, along an edge of the window; `orb`, a round
+   * picture of the sound that is the button as well. Default `inline`.
+   */
+  declare layout: AgentLayout
+  /** The corner of `floating` (`bottom-end`, `bottom-start`, `top-end`, `top-start`), the edge of `bar` (`bottom`, `top`). */
+  declare placement: AgentPlacement | null
+  /** Whether the dialog of `floating`, or the transcript of `bar`, is shown. */
+  declare open: boolean
+  /** Whether the user holds a button down to talk, instead of muting. */
+  declare pushToTalk: boolean
+  /** Whether the user is told why before the browser asks for the microphone. */
+  declare prePrompt: boolean
+  /** Whether the user has agreed to what is in the slot `consent`; a page that remembers it sets it. */
+  declare consented: boolean
+
+  readonly #permission = new MicrophonePermission()
+  #focusedBefore: Element | null = null
+  readonly #gate = new Gate(() => this.requestUpdate())
   readonly #conversation = new Conversation({
+    gate: () => this.#pass(),
     createSession: () => createSession(this),
     onevent: (name, detail) => {
       this.dispatchEvent(new CustomEvent(name, { detail, bubbles: BUBBLES[name], composed: BUBBLES[name] }))
@@ -158,10 +168,15 @@ export class VoiceAgent extends LitElement implements AgentSettings {
   readonly #sessionProvider = new ContextProvider<VoiceSession | null>(this, sessionContext, null)
   readonly #internals: ElementInternals | null = this.attachInternals?.() ?? null
   #strings: Partial<Strings> = {}
+  #locale: Partial<Strings> = {}
 
   constructor() {
     super()
     new ContextProvider(this, conversationContext, this.#conversation)
+    new LocaleController(this, (words) => {
+      this.#locale = words
+      this.#speak()
+    })
     this.#conversation.subscribe(() => this.#changed())
     this.provider = 'openai-realtime'
     this.model = null
@@ -174,6 +189,13 @@ export class VoiceAgent extends LitElement implements AgentSettings {
     this.apiKey = null
     this.getToken = null
     this.sessionOptions = {}
+    this.layout = 'inline'
+    this.placement = null
+    this.open = false
+    this.pushToTalk = false
+    this.prePrompt = false
+    this.consented = false
+    this.addEventListener('keydown', this.#onkeydown)
     this.#showStates()
   }
 
@@ -199,6 +221,18 @@ export class VoiceAgent extends LitElement implements AgentSettings {
   }
 
   /**
+   * Whether the user speaks or types; default `voice`. In `text` nobody is asked for the microphone and the agent is
+   * not heard. It may be changed at any time, and the conversation goes on.
+   */
+  get mode(): ConversationMode {
+    return this.#conversation.mode
+  }
+
+  set mode(mode: ConversationMode) {
+    this.#conversation.switchTo(mode === 'text' ? 'text' : 'voice')
+  }
+
+  /**
    * Loudness of the agent, 0…1; default 1.
    *
    * @throws {RangeError} Outside 0…1.
@@ -211,14 +245,14 @@ export class VoiceAgent extends LitElement implements AgentSettings {
     this.#conversation.volume = volume
   }
 
-  /** Words that replace the English ones, in all controls inside. */
+  /** Words that replace those of the page's language, in all controls inside. */
   get strings(): Partial<Strings> {
     return this.#strings
   }
 
   set strings(strings: Partial<Strings>) {
     this.#strings = strings
-    this.#conversation.strings = { ...ENGLISH, ...strings }
+    this.#speak()
   }
 
   /**
@@ -238,7 +272,22 @@ export class VoiceAgent extends LitElement implements AgentSettings {
 
   /** Ends the conversation: microphone off, connection closed. Safe at any time. */
   stop(): Promise<void> {
+    this.#gate.decline()
     return this.#conversation.stop()
+  }
+
+  /** Shows the dialog of `floating`, or the transcript of `bar`. */
+  show(): void {
+    this.open = true
+  }
+
+  /** Hides it again; a conversation goes on. */
+  close(): void {
+    this.open = false
+  }
+
+  protected override willUpdate(changed: PropertyValues): void {
+    if (changed.has('prePrompt') && this.prePrompt) this.#permission.ask()
   }
 
   /** Ends the conversation, whoever made the session, unless the element only moves within the page. */
@@ -250,23 +299,110 @@ export class VoiceAgent extends LitElement implements AgentSettings {
   }
 
   protected override render(): TemplateResult {
-    // White space between the tags counts as content for a slot, so its own fallback would not show.
-    const empty = !this.childElementCount && !this.textContent?.trim()
-    const slot = html`<slot @slotchange=${this.#onslotchange}></slot>`
-    const problem = this.#problem()
-    return empty
-      ? html`<div class="root card" part="panel">${slot}${problem}${controls}</div>`
-      : html`<div class="root" part="panel">${slot}${problem}</div>`
+    const { layout, mode, open, pushToTalk, session } = this
+    const { error, strings: words, action } = this.#conversation
+    return renderAgent({
+      layout,
+      words,
+      mode,
+      open,
+      pushToTalk,
+      active: session !== null && action !== 'start',
+      step: this.#gate.step,
+      composed: this.#composed,
+      problem: error && !('hint' in error) ? error.message : '',
+      action: words[action],
+      toggle: () => this.#conversation.toggle(),
+      toggleOpen: () => this.#toggleOpen(),
+      agree: () => this.#agree(),
+      decline: () => this.#gate.decline(),
+      onslotchange: () => this.requestUpdate(),
+    })
   }
 
-  #problem(): TemplateResult | typeof nothing {
-    const { error } = this.#conversation
-    if (!error || 'hint' in error) return nothing
-    return html`<p class="problem" part="problem" role="alert">${error.message}</p>`
+  protected override updated(changed: PropertyValues): void {
+    this.#followGate()
+    const dialog = this.#inside('.dialog')
+    const left = !this.open && dialog?.matches(':focus-within')
+    if (dialog && dialog.matches(':popover-open') !== this.open) dialog.togglePopover(this.open)
+    if (left) this.#inside('.launcher')?.focus()
+    if (Boolean(changed.get('open')) === this.open || !changed.has('open') || !OPENING.has(this.layout))
+      return
+    if (this.open && dialog) this.#focusFirst(dialog)
+    this.dispatchEvent(new Event(this.open ? 'open' : 'close'))
   }
 
-  #onslotchange(): void {
-    this.requestUpdate()
+  /** Something that is asked gets the focus, and gives it back. */
+  #followGate(): void {
+    const gate = this.#inside('.gate')
+    if ((gate !== null) === (this.#focusedBefore !== null)) return
+    if (gate) {
+      this.#focusedBefore = this.ownerDocument.activeElement ?? this
+      gate.focus()
+      return
+    }
+    const before = this.#focusedBefore as HTMLElement
+    this.#focusedBefore = null
+    // The host had it, with a control inside that is another one now.
+    if (before === this || before === this.ownerDocument.body) this.#focusFirst(null)
+    else before.focus()
+  }
+
+  #focusFirst(otherwise: HTMLElement | null): void {
+    const first = this.#composed ? otherwise : this.#inside(FIRST)
+    first?.focus()
+  }
+
+  #inside(selector: string): HTMLElement | null {
+    return this.renderRoot.querySelector(selector)
+  }
+
+  #onkeydown = (event: KeyboardEvent): void => {
+    const { key, defaultPrevented, isComposing } = event
+    if (key !== 'Escape' || defaultPrevented || isComposing) return
+    if (this.#gate.step) this.#gate.decline()
+    else if (this.open && OPENING.has(this.layout)) this.close()
+    else return
+    event.preventDefault()
+  }
+
+  #toggleOpen(): void {
+    if (this.open) this.close()
+    else this.show()
+  }
+
+  #pass(): Promise<void> | null {
+    const steps: GateStep[] = []
+    if (!this.consented && this.#slotted('consent')) steps.push('consent')
+    if (this.prePrompt && this.mode === 'voice' && !this.#permission.granted) steps.push('microphone')
+    const passed = this.#gate.pass(steps)
+    if (passed && this.layout === 'floating') this.show()
+    return passed
+  }
+
+  #agree(): void {
+    if (this.#gate.step === 'consent') {
+      this.consented = true
+      this.dispatchEvent(new Event('consent', { bubbles: true, composed: true }))
+    }
+    this.#gate.agree()
+  }
+
+  #slotted(name: string): boolean {
+    return [...this.children].some(({ slot }) => slot === name)
+  }
+
+  /** White space between the tags counts as content for a slot, so its own fallback would not show. */
+  get #composed(): boolean {
+    return [...this.childNodes].some((node) =>
+      node instanceof Element
+        ? !node.slot && node.localName !== 'voice-tool'
+        : node.nodeType === Node.TEXT_NODE && node.nodeValue?.trim(),
+    )
+  }
+
+  #speak(): void {
+    this.#conversation.strings = { ...ENGLISH, ...this.#locale, ...this.#strings }
   }
 
   #changed(): void {
@@ -290,18 +426,6 @@ export class VoiceAgent extends LitElement implements AgentSettings {
     }
   }
 }
-
-const controls = html`
-  <voice-status exportparts="status, indicator, message, hint, activity"></voice-status>
-  <voice-meter exportparts="meter, bar"></voice-meter>
-  <voice-transcript
-    exportparts="transcript, empty, entry, user, assistant, speaker, text, interrupted"
-  ></voice-transcript>
-  <div class="controls" part="controls">
-    <voice-start-button exportparts="button: start-button, icon"></voice-start-button>
-    <voice-mute-button exportparts="button: mute-button, icon"></voice-mute-button>
-  </div>
-`
 
 function providerName(provider: unknown): string | null {
   return typeof provider === 'string' ? provider : null

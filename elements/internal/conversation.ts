@@ -1,4 +1,12 @@
-import type { VoiceEventMap, VoiceEventName, VoiceSession } from '../../src/index.ts'
+import {
+  type SessionState,
+  VoiceError,
+  type VoiceErrorCode,
+  type VoiceEventMap,
+  type VoiceEventName,
+  type VoiceSession,
+  type VoiceWarning,
+} from '../../src/index.ts'
 import { ENGLISH, type Strings } from './localization.ts'
 
 /** Every event of a session, and whether it bubbles from the element; the compiler keeps the list complete. */
@@ -25,10 +33,30 @@ const NAMES = Object.keys(BUBBLES) as VoiceEventName[]
 /** A session of our own that is so far is not started again: a new one takes the settings of the day. */
 const OVER: ReadonlySet<string> = new Set(['closing', 'closed'])
 
+/** What a press of the button does in each state: it ends what has begun, also what is still connecting. */
+const ACTIONS: Readonly<Record<SessionState, ConversationAction>> = {
+  closed: 'start',
+  connecting: 'cancel',
+  open: 'stop',
+  reconnecting: 'stop',
+  closing: 'start',
+}
+
 /** A failure is history once one of these begins. */
 const CLEARING: ReadonlySet<string> = new Set(['connecting', 'open', 'thinking', 'speaking'])
 
+/** Why there is no microphone, of what a session may warn of. */
+const REFUSED = /^microphone-(denied|dismissed|blocked|not-found|in-use|rate)/
+
+/** What the user can do with a conversation as it stands. */
+export type ConversationAction = 'start' | 'cancel' | 'stop'
+
+/** Whether the user speaks or types. */
+export type ConversationMode = 'voice' | 'text'
+
 export interface ConversationOptions {
+  /** Asks the user for what has to be agreed to before anything begins; null where that is nothing. */
+  readonly gate?: () => Promise<void> | null
   /** Makes the session for a start; absent where one is handed in for good. */
   readonly createSession?: () => VoiceSession
   /** Called with all that the session says, and with why a start failed. */
@@ -48,6 +76,7 @@ export class Conversation {
   #unbind: readonly (() => void)[] = []
   #error: Error | null = null
   #muted = false
+  #mode: ConversationMode = 'voice'
   #volume = 1
   #strings = ENGLISH
 
@@ -81,7 +110,23 @@ export class Conversation {
   set muted(muted: boolean) {
     if (muted === this.#muted) return
     this.#muted = muted
-    if (this.#session) this.#session.muted = muted
+    this.#apply()
+    this.#changed()
+  }
+
+  /**
+   * Whether the user speaks or types. While they type the microphone is let go of, or not even asked for, and the
+   * agent is not heard; the conversation goes on meanwhile.
+   */
+  get mode(): ConversationMode {
+    return this.#mode
+  }
+
+  switchTo(mode: ConversationMode): void {
+    if (mode === this.#mode) return
+    this.#mode = mode
+    if (mode === 'voice') this.#error = null
+    this.#apply()
     this.#changed()
   }
 
@@ -95,7 +140,8 @@ export class Conversation {
       throw new RangeError(`Cannot set volume as it must be a number from 0 to 1: current value is ${volume}`)
     }
     this.#volume = volume
-    if (this.#session) this.#session.volume = volume
+    this.#apply()
+    this.#changed()
   }
 
   get strings(): Strings {
@@ -120,7 +166,9 @@ export class Conversation {
    * @throws What making or starting the session throws; all but an abort is also told to `onevent`.
    */
   async start(): Promise<void> {
-    const { createSession } = this.#options
+    const { createSession, gate } = this.#options
+    const agreed = gate?.()
+    if (agreed) await agreed
     try {
       const over = this.#session === null || (this.#own && OVER.has(this.#session.state))
       if (over && createSession) this.#replace(createSession(), { own: true })
@@ -141,6 +189,18 @@ export class Conversation {
     await this.#session?.stop()
   }
 
+  get action(): ConversationAction {
+    return ACTIONS[this.#session?.state ?? 'closed']
+  }
+
+  /** Does `action`. A failure is told as an `error` event and to those who show it, not to the caller. */
+  toggle(): void {
+    const done = this.action === 'start' ? this.start() : this.stop()
+    done.catch(() => {
+      // Told as said above.
+    })
+  }
+
   #replace(session: VoiceSession | null, { own }: { own: boolean }): void {
     for (const unbind of this.#unbind) unbind()
     if (this.#own) void this.#session?.stop()
@@ -148,11 +208,16 @@ export class Conversation {
     this.#own = own
     this.#error = null
     this.#unbind = session ? NAMES.map((name) => this.#bind(session, name)) : []
-    if (session) {
-      session.muted = this.#muted
-      session.volume = this.#volume
-    }
+    this.#apply()
     this.#changed()
+  }
+
+  #apply(): void {
+    const session = this.#session
+    if (!session) return
+    session.volume = this.#mode === 'text' ? 0 : this.#volume
+    if (this.#mode === 'text') session.releaseMicrophone()
+    else session.muted = this.#muted
   }
 
   #bind<K extends VoiceEventName>(session: VoiceSession, name: K): () => void {
@@ -161,9 +226,19 @@ export class Conversation {
 
   #handle<K extends VoiceEventName>(name: K, payload: VoiceEventMap[K]): void {
     if (payload instanceof Error) this.#error = payload
+    else if (name === 'warning') this.#notice(payload as VoiceWarning)
     else if ('state' in payload && CLEARING.has(payload.state)) this.#error = null
     if (name !== 'message') this.#changed()
     this.#options.onevent?.(name, payload)
+  }
+
+  /** Without a microphone the conversation goes on in text, and the user is told why. */
+  #notice({ code, message, hint }: VoiceWarning): void {
+    if (this.#mode === 'text' || this.#muted || !this.#session?.muted) return
+    if (!REFUSED.test(code)) return
+    this.#mode = 'text'
+    this.#error = new VoiceError(code as VoiceErrorCode, message, { hint })
+    this.#apply()
   }
 
   /** Those who wait for the same start fail with the same error, which is told once. */

@@ -11,3 +11,8 @@ export const microphone = icon(CAPSULE + STAND)
 export const microphoneOff = icon(`${CAPSULE}${STAND}M4 4l16 16`)
 export const voice = icon('M4 10v4M8 6v12M12 9v6M16 5v14M20 10v4')
 export const stop = icon('M7 7h10v10H7Z', 'currentColor')
+export const keyboard = icon(
+  'M5 6h14a2 2 0 0 1 2 2v8a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2V8a2 2 0 0 1 2-2ZM7 10h.01M11 10h.01M15 10h.01M9 14h6',
+)
+export const cross = icon('M6 6l12 12M18 6L6 18')
+export const chevron = icon('M6 15l6-6 6 6')
