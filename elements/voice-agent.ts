@@ -52,7 +52,12 @@ export type VoiceAgentEventMap = {
  * It has `:state()`s for CSS: the session's (`closed` `connecting` `open` `reconnecting` `closing`), the
  * agent's (`idle` `listening` `thinking` `speaking`), `muted` and `error`.
  *
+ * Its words are those of the nearest `lang`, where it knows the language; its own `lang` is what the user speaks, too.
+ *
  * @slot - Controls that replace the default ones.
+ * @slot consent - What the user has to agree to before anything begins: no microphone, no network until then.
+ * @slot pre-prompt - What is said before the browser asks for the microphone, with `pre-prompt`.
+ * @slot launcher - What the launcher of `floating` shows instead of its picture.
  * @cssproperty --voicewire-accent - The primary button, the user's side, focus; default a blue.
  * @cssproperty --voicewire-on-accent - Text on the accent.
  * @cssproperty --voicewire-surface - The card.
@@ -65,7 +70,11 @@ export type VoiceAgentEventMap = {
  * @cssproperty --voicewire-font-size - What all sizes follow; default the reader's own.
  * @cssproperty --voicewire-radius - Roundness of the card; default `20px`.
  * @cssproperty --voicewire-max-inline-size - Greatest width of the card; default `23em`.
+ * @cssproperty --voicewire-z-index - Of what stands in the window: launcher and bar; default `999`.
  * @cssproperty --voicewire-transcript-size - Greatest height of the transcript; default `19em`.
+ * @fires open - The dialog of `floating`, or the transcript of `bar`, is shown. Does not bubble.
+ * @fires close - It is hidden again. Does not bubble.
+ * @fires consent - The user has agreed to what is in the slot `consent`.
  * @fires statechange - The session's state changed.
  * @fires agentstatechange - The agent began to listen, think or speak.
  * @fires transcript - An utterance is new or has changed.
@@ -76,14 +85,21 @@ export type VoiceAgentEventMap = {
  * @fires warning - Something for a developer that does not end the session.
  * @fires error - Something failed, a start too. Does not bubble.
  * @fires message - A message went over the wire. Does not bubble.
- * @csspart panel - The card.
+ * @csspart panel - The card; the dialog of `floating`.
+ * @csspart header - Its first line, in `floating`.
+ * @csspart launcher - The button that opens it, in `floating`; `close-button` is the one inside, on a small window.
+ * @csspart sheet - The card with the transcript, in `bar`; `transcript-button` shows and hides it.
+ * @csspart orb-button - The button around the orb, in `orb`.
+ * @csspart gate - What the user is asked, with `agree-button` and `decline-button`.
  * @csspart problem - What the page's author has to correct.
  * @csspart controls - The row of buttons.
  * @csspart status - With `indicator` `message` `hint` `activity`: what `<voice-status>` shows.
  * @csspart meter - With `bar`: what `<voice-meter>` shows.
  * @csspart transcript - With `empty` `entry` `user` `assistant` `speaker` `text` `interrupted`.
  * @csspart start-button - The primary button; its picture is `icon`.
- * @csspart mute-button - The other one.
+ * @csspart mute-button - The one for the microphone; `talk-button` in its place with `push-to-talk`.
+ * @csspart mode-button - The one that changes between voice and text.
+ * @csspart field - The text field; `send-button` is beside it.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: types alone, for methods that every element has
 export class VoiceAgent extends LitElement implements AgentSettings {
