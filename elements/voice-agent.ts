@@ -1,28 +1,43 @@
-import { css, html, LitElement, nothing, type PropertyDeclarations, type TemplateResult } from 'lit'
+import {
+  css,
+  html,
+  LitElement,
+  nothing,
+  type PropertyDeclarations,
+  type PropertyValues,
+  type TemplateResult,
+} from 'lit'
 import type {
   GetToken,
   Provider,
   SessionOptions,
+  ToolCallEvent,
   VoiceEventMap,
   VoiceEventName,
   VoiceSession,
 } from '../src/index.ts'
+import { loadAdapter } from './internal/adapters.ts'
+import { type AgentTool, AgentTools, toolsContext } from './internal/agent-tools.ts'
 import { BUBBLES, Conversation } from './internal/conversation.ts'
 import { define } from './internal/define.ts'
 import { ENGLISH, type Strings } from './internal/localization.ts'
 import { ContextProvider, conversationContext, sessionContext } from './internal/session-context.ts'
 import { type AgentSettings, createSession } from './internal/session-options.ts'
 import { base } from './internal/styles.ts'
+import type { VoiceToolCallEvent } from './internal/tool-call-event.ts'
 import './voice-meter.ts'
 import './voice-mute-button.ts'
 import './voice-start-button.ts'
 import './voice-status.ts'
+import './voice-tool.ts'
 import './voice-transcript.ts'
 
 /** The events of `<voice-agent>`: those of a session, with its payload as `detail`. */
 export type VoiceAgentEventMap = {
-  [K in Exclude<VoiceEventName, 'error'>]: CustomEvent<VoiceEventMap[K]>
+  [K in Exclude<VoiceEventName, 'error' | 'toolcall'>]: CustomEvent<VoiceEventMap[K]>
 } & {
+  /** Also asks for the answer, where the tool has no handler of its own. */
+  toolcall: VoiceToolCallEvent
   /** Also why a start failed; a `TypeError` where the element is not set up. */
   error: CustomEvent<Error>
 }
@@ -37,7 +52,7 @@ export type VoiceAgentEventMap = {
  * It has `:state()`s for CSS: the session's (`closed` `connecting` `open` `reconnecting` `closing`), the
  * agent's (`idle` `listening` `thinking` `speaking`), `muted` and `error`.
  *
- * @slot - Controls that replace the default ones.
+ * @slot - Controls that replace the default ones; a `<voice-tool>` is none.
  * @cssproperty --voicewire-accent - The primary button, the user's side, focus; default a blue.
  * @cssproperty --voicewire-on-accent - Text on the accent.
  * @cssproperty --voicewire-surface - The card.
@@ -56,6 +71,8 @@ export type VoiceAgentEventMap = {
  * @fires transcript - An utterance is new or has changed.
  * @fires interrupt - The agent was cut off.
  * @fires turn - A turn is finished; how long it took.
+ * @fires toolcall - The model calls a tool, to be answered by `event.respondWith()` where the tool has no handler; or
+ * a call is over.
  * @fires speechchange - The local detector noticed that the user began or ceased to speak.
  * @fires devicechange - Another device is used, or devices were plugged in or out.
  * @fires warning - Something for a developer that does not end the session.
@@ -85,6 +102,7 @@ export class VoiceAgent extends LitElement implements AgentSettings {
     apiKey: { attribute: 'api-key' },
     getToken: { attribute: false },
     sessionOptions: { attribute: false },
+    tools: { attribute: false },
     session: { attribute: false, noAccessor: true },
     muted: { type: Boolean, noAccessor: true },
     volume: { attribute: false, noAccessor: true },
@@ -126,7 +144,11 @@ export class VoiceAgent extends LitElement implements AgentSettings {
     `,
   ]
 
-  /** `openai-realtime` (or `openai`), `deepgram-agent` (or `deepgram`), or a provider of your own. */
+  /**
+   * `openai-realtime` (or `openai`), `deepgram-agent` (or `deepgram`), or a provider of your own. `deepgram-listen` and
+   * `deepgram-flux` write down what the user says and answer nothing: `voice`, `instructions`, `greeting` and tools do
+   * not apply.
+   */
   declare provider: string | Provider
   /** The provider's language model; default the provider's. */
   declare model: string | null
@@ -148,11 +170,19 @@ export class VoiceAgent extends LitElement implements AgentSettings {
   declare getToken: GetToken | null
   /** Further options for the sessions made here, such as `microphone` or `workletUrls`. */
   declare sessionOptions: Partial<SessionOptions>
+  /**
+   * What the agent may call, besides `sessionOptions.tools` and each `<voice-tool>` inside: made by `defineTool()`, or
+   * plain definitions, of which those without `handler` and `endpoint` are answered by `toolcall`. The model is told
+   * of a new array at once.
+   */
+  declare tools: readonly AgentTool[]
 
+  readonly #tools = new AgentTools(this)
   readonly #conversation = new Conversation({
-    createSession: () => createSession(this),
+    createSession: (signal) => createSession(this, this.#tools, signal),
     onevent: (name, detail) => {
-      this.dispatchEvent(new CustomEvent(name, { detail, bubbles: BUBBLES[name], composed: BUBBLES[name] }))
+      if (name === 'toolcall') this.#tools.tell(detail as ToolCallEvent)
+      else this.dispatchEvent(new CustomEvent(name, { detail, bubbles: BUBBLES[name], composed: BUBBLES[name] }))
     },
   })
   readonly #sessionProvider = new ContextProvider<VoiceSession | null>(this, sessionContext, null)
@@ -162,6 +192,7 @@ export class VoiceAgent extends LitElement implements AgentSettings {
   constructor() {
     super()
     new ContextProvider(this, conversationContext, this.#conversation)
+    new ContextProvider(this, toolsContext, this.#tools)
     this.#conversation.subscribe(() => this.#changed())
     this.provider = 'openai-realtime'
     this.model = null
@@ -174,6 +205,7 @@ export class VoiceAgent extends LitElement implements AgentSettings {
     this.apiKey = null
     this.getToken = null
     this.sessionOptions = {}
+    this.tools = []
     this.#showStates()
   }
 
@@ -250,13 +282,24 @@ export class VoiceAgent extends LitElement implements AgentSettings {
   }
 
   protected override render(): TemplateResult {
-    // White space between the tags counts as content for a slot, so its own fallback would not show.
-    const empty = !this.childElementCount && !this.textContent?.trim()
+    // White space and tools count as content for a slot, so its own fallback would not show.
+    const empty = [...this.childNodes].every(({ nodeType, nodeName, textContent }) =>
+      nodeType === Node.TEXT_NODE ? !textContent?.trim() : /^(VOICE-TOOL|#comment)$/.test(nodeName),
+    )
     const slot = html`<slot @slotchange=${this.#onslotchange}></slot>`
     const problem = this.#problem()
     return empty
       ? html`<div class="root card" part="panel">${slot}${problem}${controls}</div>`
       : html`<div class="root" part="panel">${slot}${problem}</div>`
+  }
+
+  /** The adapter is loaded before anyone can ask for it, so that a click need not wait. */
+  protected override updated(changed: PropertyValues<this>): void {
+    if (changed.has('tools')) this.#tools.changed()
+    if (!changed.has('provider') || typeof this.provider !== 'string' || this.session) return
+    loadAdapter(this.provider).catch(() => {
+      // The start says so, if there is one.
+    })
   }
 
   #problem(): TemplateResult | typeof nothing {

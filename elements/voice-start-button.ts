@@ -62,8 +62,8 @@ export class VoiceStartButton extends SessionElement {
   ]
 
   protected override render(): TemplateResult {
-    const { session, conversation, words } = this
-    const state = session?.state ?? 'closed'
+    const { conversation, words } = this
+    const state = conversation?.state ?? 'closed'
     const action = ACTIONS[state]
     return html`<button
       class="root ${action}"
@@ -78,9 +78,9 @@ export class VoiceStartButton extends SessionElement {
   }
 
   #toggle(): void {
-    const { session, conversation } = this
+    const { conversation } = this
     if (!conversation) return
-    const action = ACTIONS[session?.state ?? 'closed']
+    const action = ACTIONS[conversation.state]
     const done = action === 'start' ? conversation.start() : conversation.stop()
     done.catch(() => {
       // The conversation told it: as an `error` event, and to the status.

@@ -1,4 +1,4 @@
-import type { VoiceEventMap, VoiceEventName, VoiceSession } from '../../src/index.ts'
+import type { SessionState, VoiceEventMap, VoiceEventName, VoiceSession } from '../../src/index.ts'
 import { ENGLISH, type Strings } from './localization.ts'
 
 /** Every event of a session, and whether it bubbles from the element; the compiler keeps the list complete. */
@@ -29,8 +29,11 @@ const OVER: ReadonlySet<string> = new Set(['closing', 'closed'])
 const CLEARING: ReadonlySet<string> = new Set(['connecting', 'open', 'thinking', 'speaking'])
 
 export interface ConversationOptions {
-  /** Makes the session for a start; absent where one is handed in for good. */
-  readonly createSession?: () => VoiceSession
+  /**
+   * Makes the session for a start, now or, where what it takes is still being loaded, later; then `signal` says that
+   * it is not wanted any more. Absent where one is handed in for good.
+   */
+  readonly createSession?: (signal: AbortSignal) => VoiceSession | Promise<VoiceSession>
   /** Called with all that the session says, and with why a start failed. */
   readonly onevent?: (name: VoiceEventName, payload: unknown) => void
 }
@@ -47,6 +50,8 @@ export class Conversation {
   #own = false
   #unbind: readonly (() => void)[] = []
   #error: Error | null = null
+  /** The session that is still being made, and what gives it up. */
+  #coming: { readonly made: Promise<void>; readonly abort: (reason: unknown) => void } | null = null
   #muted = false
   #volume = 1
   #strings = ENGLISH
@@ -62,11 +67,17 @@ export class Conversation {
   /** A session that is handed in brings its own volume, and is muted if either was. */
   set session(session: VoiceSession | null) {
     if (session === this.#session) return
+    this.#giveUp()
     if (session) {
       this.#muted ||= session.muted
       this.#volume = session.volume
     }
     this.#replace(session, { own: false })
+  }
+
+  /** The session's, but `connecting` also while it is still being made. */
+  get state(): SessionState {
+    return this.#coming ? 'connecting' : (this.#session?.state ?? 'closed')
   }
 
   /** What went wrong last; null once the conversation goes on. */
@@ -120,10 +131,9 @@ export class Conversation {
    * @throws What making or starting the session throws; all but an abort is also told to `onevent`.
    */
   async start(): Promise<void> {
-    const { createSession } = this.#options
     try {
-      const over = this.#session === null || (this.#own && OVER.has(this.#session.state))
-      if (over && createSession) this.#replace(createSession(), { own: true })
+      const coming = this.#make()
+      if (coming) await coming
     } catch (error) {
       this.#fail(error)
       throw error
@@ -138,7 +148,46 @@ export class Conversation {
   }
 
   async stop(): Promise<void> {
+    this.#giveUp()
     await this.#session?.stop()
+  }
+
+  /** Makes a session where a new one is needed. @returns What to wait for where that takes time. */
+  #make(): Promise<void> | undefined {
+    if (this.#coming) return this.#coming.made
+    const { createSession } = this.#options
+    const over = this.#session === null || (this.#own && OVER.has(this.#session.state))
+    if (!over || !createSession) return
+    const abort = new AbortController()
+    const session = createSession(abort.signal)
+    if (!(session instanceof Promise)) {
+      this.#replace(session, { own: true })
+      return
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<VoiceSession>()
+    session.then(resolve, reject)
+    abort.signal.addEventListener('abort', () => reject(abort.signal.reason))
+    const made = promise.then(
+      (session) => {
+        this.#coming = null
+        this.#replace(session, { own: true })
+      },
+      (error) => {
+        if (this.#coming?.made === made) this.#coming = null
+        this.#changed()
+        throw error
+      },
+    )
+    this.#coming = { made, abort: (reason) => abort.abort(reason) }
+    this.#error = null
+    this.#changed()
+    return made
+  }
+
+  #giveUp(): void {
+    const coming = this.#coming
+    this.#coming = null
+    coming?.abort(new DOMException('The conversation was stopped before it began', 'AbortError'))
   }
 
   #replace(session: VoiceSession | null, { own }: { own: boolean }): void {
