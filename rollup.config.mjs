@@ -101,6 +101,9 @@ const modules = {
     'elements/voice-start-button': path('elements/voice-start-button.ts'),
     'elements/voice-status': path('elements/voice-status.ts'),
     'elements/voice-transcript': path('elements/voice-transcript.ts'),
+    'elements/voice-tool': path('elements/voice-tool.ts'),
+    'elements/voice-recovery': path('elements/voice-recovery.ts'),
+    'elements/voice-debug': path('elements/voice-debug.ts'),
   },
   external: [/^lit($|\/)/, /^nanoevents$/],
   plugins: [

@@ -1,4 +1,5 @@
 export type { AgentLayout } from './internal/agent-layouts.ts'
+export type { AgentTool, ToolDescription } from './internal/agent-tools.ts'
 export {
   Conversation,
   type ConversationAction,
@@ -12,10 +13,12 @@ export {
   conversationContext,
   sessionContext,
 } from './internal/session-context.ts'
+export { VoiceToolCallEvent } from './internal/tool-call-event.ts'
 export { type AgentPlacement, VoiceAgent, type VoiceAgentEventMap } from './voice-agent.ts'
 export { VoiceMeter } from './voice-meter.ts'
 export { VoiceModeButton } from './voice-mode-button.ts'
 export { VoiceMuteButton } from './voice-mute-button.ts'
 export { VoiceStartButton } from './voice-start-button.ts'
 export { VoiceStatus } from './voice-status.ts'
+export { VoiceTool, type VoiceToolEventMap } from './voice-tool.ts'
 export { VoiceTranscript } from './voice-transcript.ts'

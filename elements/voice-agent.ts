@@ -3,12 +3,15 @@ import type {
   GetToken,
   Provider,
   SessionOptions,
+  ToolCallEvent,
   VoiceEventMap,
   VoiceEventName,
   VoiceSession,
 } from '../src/index.ts'
+import { loadAdapter } from './internal/adapters.ts'
 import { type AgentLayout, renderAgent } from './internal/agent-layouts.ts'
 import { agentStyles } from './internal/agent-styles.ts'
+import { type AgentTool, AgentTools, toolsContext } from './internal/agent-tools.ts'
 import { BUBBLES, Conversation, type ConversationMode } from './internal/conversation.ts'
 import { define } from './internal/define.ts'
 import { Gate, type GateStep } from './internal/gate.ts'
@@ -18,11 +21,13 @@ import { MicrophonePermission } from './internal/microphone-permission.ts'
 import { ContextProvider, conversationContext, sessionContext } from './internal/session-context.ts'
 import { type AgentSettings, createSession } from './internal/session-options.ts'
 import { base } from './internal/styles.ts'
+import type { VoiceToolCallEvent } from './internal/tool-call-event.ts'
 import './voice-meter.ts'
 import './voice-mode-button.ts'
 import './voice-mute-button.ts'
 import './voice-start-button.ts'
 import './voice-status.ts'
+import './voice-tool.ts'
 import './voice-transcript.ts'
 
 /** Where a `floating` agent or a `bar` is in the window. */
@@ -36,8 +41,10 @@ const FIRST = '.orb-button, voice-text-input, voice-start-button'
 
 /** The events of `<voice-agent>`: those of a session, with its payload as `detail`. */
 export type VoiceAgentEventMap = {
-  [K in Exclude<VoiceEventName, 'error'>]: CustomEvent<VoiceEventMap[K]>
+  [K in Exclude<VoiceEventName, 'error' | 'toolcall'>]: CustomEvent<VoiceEventMap[K]>
 } & {
+  /** Also asks for the answer, where the tool has no handler of its own. */
+  toolcall: VoiceToolCallEvent
   /** Also why a start failed; a `TypeError` where the element is not set up. */
   error: CustomEvent<Error>
 }
@@ -54,7 +61,7 @@ export type VoiceAgentEventMap = {
  *
  * Its words are those of the nearest `lang`, where it knows the language; its own `lang` is what the user speaks, too.
  *
- * @slot - Controls that replace the default ones.
+ * @slot - Controls that replace the default ones; a `<voice-tool>` is none.
  * @slot consent - What the user has to agree to before anything begins: no microphone, no network until then.
  * @slot pre-prompt - What is said before the browser asks for the microphone, with `pre-prompt`.
  * @slot launcher - What the launcher of `floating` shows instead of its picture.
@@ -80,6 +87,8 @@ export type VoiceAgentEventMap = {
  * @fires transcript - An utterance is new or has changed.
  * @fires interrupt - The agent was cut off.
  * @fires turn - A turn is finished; how long it took.
+ * @fires toolcall - The model calls a tool, to be answered by `event.respondWith()` where the tool has no handler; or
+ * a call is over.
  * @fires speechchange - The local detector noticed that the user began or ceased to speak.
  * @fires devicechange - Another device is used, or devices were plugged in or out.
  * @fires warning - Something for a developer that does not end the session.
@@ -116,6 +125,7 @@ export class VoiceAgent extends LitElement implements AgentSettings {
     apiKey: { attribute: 'api-key' },
     getToken: { attribute: false },
     sessionOptions: { attribute: false },
+    tools: { attribute: false },
     session: { attribute: false, noAccessor: true },
     layout: { reflect: true, useDefault: true },
     placement: { reflect: true },
@@ -131,7 +141,11 @@ export class VoiceAgent extends LitElement implements AgentSettings {
 
   static override styles = [base, agentStyles]
 
-  /** `openai-realtime` (or `openai`), `deepgram-agent` (or `deepgram`), or a provider of your own. */
+  /**
+   * `openai-realtime` (or `openai`), `deepgram-agent` (or `deepgram`), or a provider of your own. `deepgram-listen` and
+   * `deepgram-flux` write down what the user says and answer nothing: `voice`, `instructions`, `greeting` and tools do
+   * not apply.
+   */
   declare provider: string | Provider
   /** The provider's language model; default the provider's. */
   declare model: string | null
@@ -153,6 +167,12 @@ export class VoiceAgent extends LitElement implements AgentSettings {
   declare getToken: GetToken | null
   /** Further options for the sessions made here, such as `microphone` or `workletUrls`. */
   declare sessionOptions: Partial<SessionOptions>
+  /**
+   * What the agent may call, besides `sessionOptions.tools` and each `<voice-tool>` inside: made by `defineTool()`, or
+   * plain definitions, of which those without `handler` and `endpoint` are answered by `toolcall`. The model is told
+   * of a new array at once.
+   */
+  declare tools: readonly AgentTool[]
 
   /**
    * How it stands on the page: `inline`, a card where the tag is; `panel`, which fills what is around it;
@@ -174,11 +194,14 @@ export class VoiceAgent extends LitElement implements AgentSettings {
   readonly #permission = new MicrophonePermission()
   #focusedBefore: Element | null = null
   readonly #gate = new Gate(() => this.requestUpdate())
+  readonly #tools = new AgentTools(this)
   readonly #conversation = new Conversation({
     gate: () => this.#pass(),
-    createSession: () => createSession(this),
+    createSession: (signal) => createSession(this, this.#tools, signal),
     onevent: (name, detail) => {
-      this.dispatchEvent(new CustomEvent(name, { detail, bubbles: BUBBLES[name], composed: BUBBLES[name] }))
+      if (name === 'toolcall') this.#tools.tell(detail as ToolCallEvent)
+      else
+        this.dispatchEvent(new CustomEvent(name, { detail, bubbles: BUBBLES[name], composed: BUBBLES[name] }))
     },
   })
   readonly #sessionProvider = new ContextProvider<VoiceSession | null>(this, sessionContext, null)
@@ -193,6 +216,7 @@ export class VoiceAgent extends LitElement implements AgentSettings {
       this.#locale = words
       this.#speak()
     })
+    new ContextProvider(this, toolsContext, this.#tools)
     this.#conversation.subscribe(() => this.#changed())
     this.provider = 'openai-realtime'
     this.model = null
@@ -212,6 +236,7 @@ export class VoiceAgent extends LitElement implements AgentSettings {
     this.prePrompt = false
     this.consented = false
     this.addEventListener('keydown', this.#onkeydown)
+    this.tools = []
     this.#showStates()
   }
 
@@ -315,7 +340,7 @@ export class VoiceAgent extends LitElement implements AgentSettings {
   }
 
   protected override render(): TemplateResult {
-    const { layout, mode, open, pushToTalk, session } = this
+    const { layout, mode, open, pushToTalk } = this
     const { error, strings: words, action } = this.#conversation
     return renderAgent({
       layout,
@@ -323,7 +348,7 @@ export class VoiceAgent extends LitElement implements AgentSettings {
       mode,
       open,
       pushToTalk,
-      active: session !== null && action !== 'start',
+      active: action !== 'start',
       step: this.#gate.step,
       composed: this.#composed,
       problem: error && !('hint' in error) ? error.message : '',
@@ -337,6 +362,8 @@ export class VoiceAgent extends LitElement implements AgentSettings {
   }
 
   protected override updated(changed: PropertyValues): void {
+    if (changed.has('tools')) this.#tools.changed()
+    if (changed.has('provider')) this.#preload()
     this.#followGate()
     const dialog = this.#inside('.dialog')
     const left = !this.open && dialog?.matches(':focus-within')
@@ -346,6 +373,18 @@ export class VoiceAgent extends LitElement implements AgentSettings {
       return
     if (this.open && dialog) this.#focusFirst(dialog)
     this.dispatchEvent(new Event(this.open ? 'open' : 'close'))
+  }
+
+  /** The adapter is loaded before anyone can ask for it, so that a click need not wait; but not before a consent. */
+  #preload(): void {
+    if (typeof this.provider !== 'string' || this.session || this.#asksConsent) return
+    loadAdapter(this.provider).catch(() => {
+      // The start says so, if there is one.
+    })
+  }
+
+  get #asksConsent(): boolean {
+    return !this.consented && [...this.children].some(({ slot }) => slot === 'consent')
   }
 
   /** Something that is asked gets the focus, and gives it back. */
@@ -389,7 +428,7 @@ export class VoiceAgent extends LitElement implements AgentSettings {
 
   #pass(): Promise<void> | null {
     const steps: GateStep[] = []
-    if (!this.consented && this.#slotted('consent')) steps.push('consent')
+    if (this.#asksConsent) steps.push('consent')
     if (this.prePrompt && this.mode === 'voice' && !this.#permission.granted) steps.push('microphone')
     const passed = this.#gate.pass(steps)
     if (passed && this.layout === 'floating') this.show()
@@ -402,10 +441,6 @@ export class VoiceAgent extends LitElement implements AgentSettings {
       this.dispatchEvent(new Event('consent', { bubbles: true, composed: true }))
     }
     this.#gate.agree()
-  }
-
-  #slotted(name: string): boolean {
-    return [...this.children].some(({ slot }) => slot === name)
   }
 
   /** White space between the tags counts as content for a slot, so its own fallback would not show. */

@@ -52,8 +52,8 @@ export class VoiceStartButton extends SessionElement {
   ]
 
   protected override render(): TemplateResult {
-    const { session, conversation, words } = this
-    const state = session?.state ?? 'closed'
+    const { conversation, words } = this
+    const state = conversation?.state ?? 'closed'
     const action = conversation?.action ?? 'start'
     return html`<button
       class="root ${action}"

@@ -57,10 +57,19 @@ export type ConversationMode = 'voice' | 'text'
 export interface ConversationOptions {
   /** Asks the user for what has to be agreed to before anything begins; null where that is nothing. */
   readonly gate?: () => Promise<void> | null
-  /** Makes the session for a start; absent where one is handed in for good. */
-  readonly createSession?: () => VoiceSession
+  /**
+   * Makes the session for a start, now or, where what it takes is still being loaded, later; then `signal` says that
+   * it is not wanted any more. Absent where one is handed in for good.
+   */
+  readonly createSession?: (signal: AbortSignal) => VoiceSession | Promise<VoiceSession>
   /** Called with all that the session says, and with why a start failed. */
   readonly onevent?: (name: VoiceEventName, payload: unknown) => void
+}
+
+/** A session that is being made. */
+interface Coming {
+  readonly made: Promise<void>
+  readonly abort: AbortController
 }
 
 /**
@@ -75,6 +84,8 @@ export class Conversation {
   #own = false
   #unbind: readonly (() => void)[] = []
   #error: Error | null = null
+  /** The session that is still being made, and what gives it up. */
+  #coming: Coming | null = null
   #muted = false
   #mode: ConversationMode = 'voice'
   #volume = 1
@@ -91,11 +102,17 @@ export class Conversation {
   /** A session that is handed in brings its own volume, and is muted if either was. */
   set session(session: VoiceSession | null) {
     if (session === this.#session) return
+    this.#giveUp()
     if (session) {
       this.#muted ||= session.muted
       this.#volume = session.volume
     }
     this.#replace(session, { own: false })
+  }
+
+  /** The session's, but `connecting` also while it is still being made. */
+  get state(): SessionState {
+    return this.#coming ? 'connecting' : (this.#session?.state ?? 'closed')
   }
 
   /** What went wrong last; null once the conversation goes on. */
@@ -166,19 +183,22 @@ export class Conversation {
    * @throws What making or starting the session throws; all but an abort is also told to `onevent`.
    */
   async start(): Promise<void> {
-    const { createSession, gate } = this.#options
-    const agreed = gate?.()
+    const agreed = this.#options.gate?.()
     if (agreed) await agreed
     try {
-      const over = this.#session === null || (this.#own && OVER.has(this.#session.state))
-      if (over && createSession) this.#replace(createSession(), { own: true })
+      const coming = this.#make()
+      if (coming) await coming.made
+      coming?.abort.signal.throwIfAborted()
     } catch (error) {
       this.#fail(error)
       throw error
     }
     const session = this.#session
+    // Until the session itself says so, it is this that says `connecting`.
+    const started = session?.start()
+    this.#coming = null
     try {
-      await session?.start()
+      await started
     } catch (error) {
       if (session === this.#session) this.#fail(error)
       throw error
@@ -186,11 +206,12 @@ export class Conversation {
   }
 
   async stop(): Promise<void> {
+    this.#giveUp()
     await this.#session?.stop()
   }
 
   get action(): ConversationAction {
-    return ACTIONS[this.#session?.state ?? 'closed']
+    return ACTIONS[this.state]
   }
 
   /** Does `action`. A failure is told as an `error` event and to those who show it, not to the caller. */
@@ -199,6 +220,41 @@ export class Conversation {
     done.catch(() => {
       // Told as said above.
     })
+  }
+
+  /** Makes a session where a new one is needed. @returns What to wait for where that takes time. */
+  #make(): Coming | null {
+    if (this.#coming) return this.#coming
+    const { createSession } = this.#options
+    const over = this.#session === null || (this.#own && OVER.has(this.#session.state))
+    if (!over || !createSession) return null
+    const abort = new AbortController()
+    const session = createSession(abort.signal)
+    if (!(session instanceof Promise)) {
+      this.#replace(session, { own: true })
+      return null
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<VoiceSession>()
+    session.then(resolve, reject)
+    abort.signal.addEventListener('abort', () => reject(abort.signal.reason))
+    const made = promise.then(
+      (session) => this.#replace(session, { own: true }),
+      (error) => {
+        if (this.#coming?.made === made) this.#coming = null
+        this.#changed()
+        throw error
+      },
+    )
+    this.#coming = { made, abort }
+    this.#error = null
+    this.#changed()
+    return this.#coming
+  }
+
+  #giveUp(): void {
+    const coming = this.#coming
+    this.#coming = null
+    coming?.abort.abort(new DOMException('The conversation was stopped before it began', 'AbortError'))
   }
 
   #replace(session: VoiceSession | null, { own }: { own: boolean }): void {
