@@ -35,6 +35,9 @@ export interface ConversationOptions {
   readonly onevent?: (name: VoiceEventName, payload: unknown) => void
 }
 
+/** What sound comes in by, or goes out by. */
+export type DeviceKind = 'input' | 'output'
+
 /**
  * What controls show and change: a session that may be replaced or still to come, what was chosen before it
  * came, and what went wrong last.
@@ -49,6 +52,7 @@ export class Conversation {
   #error: Error | null = null
   #muted = false
   #volume = 1
+  readonly #devices: Record<DeviceKind, string | null> = { input: null, output: null }
   #strings = ENGLISH
 
   constructor(options: ConversationOptions = {}) {
@@ -96,6 +100,27 @@ export class Conversation {
     }
     this.#volume = volume
     if (this.#session) this.#session.volume = volume
+    this.#changed()
+  }
+
+  /** @returns The id of the device in use, or to be used at the next start; empty for the system's own choice. */
+  device(kind: DeviceKind): string {
+    const chosen = this.#devices[kind]
+    // What the system chose in place of a device that went away, or a page by its constraints.
+    const used = kind === 'input' && chosen !== '' && this.#session?.stats.microphone?.deviceId
+    return used || (chosen ?? '')
+  }
+
+  /**
+   * Chooses a device, for this session and those that follow.
+   *
+   * @param id A `deviceId` of `enumerateDevices`; empty for the system's own choice.
+   * @throws {VoiceError} `microphone-…`, `output-device-…`; the device before stays.
+   */
+  async setDevice(kind: DeviceKind, id: string): Promise<void> {
+    if (this.#session) await setDevice(this.#session, kind, id)
+    this.#devices[kind] = id
+    this.#changed()
   }
 
   get strings(): Strings {
@@ -141,6 +166,26 @@ export class Conversation {
     await this.#session?.stop()
   }
 
+  /**
+   * Says something in text, as soon as the session is open: it is started first where it is not. Call it from a
+   * user's gesture, as `start`.
+   *
+   * @throws What `start` and `sendText` of the session throw; nothing was said then.
+   */
+  async sendText(text: string): Promise<void> {
+    await this.start()
+    const session = this.#session
+    if (session?.state === 'reconnecting') {
+      await new Promise<unknown>((resolve) => {
+        const unbind = session.on('statechange', (change) => {
+          unbind()
+          resolve(change)
+        })
+      })
+    }
+    session?.sendText(text)
+  }
+
   #replace(session: VoiceSession | null, { own }: { own: boolean }): void {
     for (const unbind of this.#unbind) unbind()
     if (this.#own) void this.#session?.stop()
@@ -151,6 +196,10 @@ export class Conversation {
     if (session) {
       session.muted = this.#muted
       session.volume = this.#volume
+      for (const kind of ['input', 'output'] as const) {
+        const id = this.#devices[kind]
+        if (id !== null) setDevice(session, kind, id).catch((error) => this.#fail(error))
+      }
     }
     this.#changed()
   }
@@ -162,6 +211,7 @@ export class Conversation {
   #handle<K extends VoiceEventName>(name: K, payload: VoiceEventMap[K]): void {
     if (payload instanceof Error) this.#error = payload
     else if ('state' in payload && CLEARING.has(payload.state)) this.#error = null
+    if (name === 'devicechange') this.#devices.output = (payload as VoiceEventMap['devicechange']).output
     if (name !== 'message') this.#changed()
     this.#options.onevent?.(name, payload)
   }
@@ -177,4 +227,8 @@ export class Conversation {
   #changed(): void {
     for (const listener of this.#listeners) listener()
   }
+}
+
+function setDevice(session: VoiceSession, kind: DeviceKind, id: string): Promise<void> {
+  return kind === 'input' ? session.setInputDevice(id || null) : session.setOutputDevice(id)
 }

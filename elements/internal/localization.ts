@@ -25,6 +25,17 @@ export interface Strings {
   readonly thinking: string
   readonly speaking: string
   readonly muted: string
+  /** The text field, and the button beside it. */
+  readonly write: string
+  readonly send: string
+  /** The choice of devices, by what is chosen, and its first option. */
+  readonly input: string
+  readonly output: string
+  readonly systemDevice: string
+  readonly volume: string
+  /** The button to hold; while it is held it shows the second, which is not spoken. */
+  readonly talk: string
+  readonly talking: string
   /** A page whose author has to set something first. */
   readonly misconfigured: string
   /** Sentences for errors, by code; an error without one speaks for itself. */
@@ -51,6 +62,14 @@ export const ENGLISH: Strings = {
   thinking: 'Thinking',
   speaking: 'Speaking',
   muted: 'Microphone muted',
+  write: 'Type a message',
+  send: 'Send',
+  input: 'Microphone',
+  output: 'Speaker',
+  systemDevice: 'System default',
+  volume: 'Volume',
+  talk: 'Hold to talk',
+  talking: 'Release to send',
   misconfigured: 'Not set up yet',
   errors: {
     'microphone-denied': 'The microphone is not allowed',
@@ -60,6 +79,8 @@ export const ENGLISH: Strings = {
     'microphone-not-found': 'No microphone was found',
     'microphone-in-use': 'Another program uses the microphone',
     'microphone-ended': 'The microphone was disconnected',
+    'output-device-not-found': 'The speaker was not found',
+    'output-device-denied': 'This page may not use the speaker',
     'token-failed': 'The agent could not sign you in',
     'token-rejected': 'The agent could not sign you in',
     'connection-failed': 'The agent cannot be reached',
