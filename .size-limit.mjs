@@ -3,7 +3,10 @@
  * are tools, and the worklets' code as a string only where the files beside the package cannot be had.
  */
 const LAZY = [
-  ...['audio-engine', 'session-engine', 'tool-runner'].flatMap((name) => [`./${name}.js`, `../${name}.js`]),
+  ...['audio-engine', 'session-engine', 'tool-runner', 'orb', 'wave'].flatMap((name) => [
+    `./${name}.js`,
+    `../${name}.js`,
+  ]),
   './chunks/inlined-*.js',
   './locales/*.js',
   '../locales/*.js',

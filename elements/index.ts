@@ -5,6 +5,7 @@ export {
   type ConversationAction,
   type ConversationMode,
   type ConversationOptions,
+  type DeviceKind,
 } from './internal/conversation.ts'
 export type { Strings } from './internal/localization.ts'
 export {
@@ -15,10 +16,15 @@ export {
 } from './internal/session-context.ts'
 export { VoiceToolCallEvent } from './internal/tool-call-event.ts'
 export { type AgentPlacement, VoiceAgent, type VoiceAgentEventMap } from './voice-agent.ts'
+export { VoiceDeviceSelect } from './voice-device-select.ts'
 export { VoiceMeter } from './voice-meter.ts'
 export { VoiceModeButton } from './voice-mode-button.ts'
 export { VoiceMuteButton } from './voice-mute-button.ts'
+export { VoiceOrb } from './voice-orb.ts'
 export { VoiceStartButton } from './voice-start-button.ts'
 export { VoiceStatus } from './voice-status.ts'
+export { VoiceTalkButton } from './voice-talk-button.ts'
+export { VoiceTextInput } from './voice-text-input.ts'
 export { VoiceTool, type VoiceToolEventMap } from './voice-tool.ts'
 export { VoiceTranscript } from './voice-transcript.ts'
+export { VoiceVolume } from './voice-volume.ts'

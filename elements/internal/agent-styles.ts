@@ -260,7 +260,7 @@ export const agentStyles = css`
   .sheet[hidden] {
     display: none;
   }
-  .chevron[aria-expanded='true'] svg {
+  .chevron:not([aria-expanded='true']) svg {
     rotate: 180deg;
   }
   .bar > .gate {

@@ -72,6 +72,9 @@ interface Coming {
   readonly abort: AbortController
 }
 
+/** What sound comes in by, or goes out by. */
+export type DeviceKind = 'input' | 'output'
+
 /**
  * What controls show and change: a session that may be replaced or still to come, what was chosen before it
  * came, and what went wrong last.
@@ -89,6 +92,7 @@ export class Conversation {
   #muted = false
   #mode: ConversationMode = 'voice'
   #volume = 1
+  readonly #devices: Record<DeviceKind, string | null> = { input: null, output: null }
   #strings = ENGLISH
 
   constructor(options: ConversationOptions = {}) {
@@ -142,7 +146,10 @@ export class Conversation {
   switchTo(mode: ConversationMode): void {
     if (mode === this.#mode) return
     this.#mode = mode
-    if (mode === 'voice') this.#error = null
+    if (mode === 'voice') {
+      this.#error = null
+      this.#applyDevices()
+    }
     this.#apply()
     this.#changed()
   }
@@ -158,6 +165,28 @@ export class Conversation {
     }
     this.#volume = volume
     this.#apply()
+    this.#changed()
+  }
+
+  /** @returns The id of the device in use, or to be used at the next start; empty for the system's own choice. */
+  device(kind: DeviceKind): string {
+    const chosen = this.#devices[kind]
+    // What the system chose in place of a device that went away, or a page by its constraints.
+    const used = kind === 'input' && chosen !== '' && this.#session?.stats.microphone?.deviceId
+    return used || (chosen ?? '')
+  }
+
+  /**
+   * Chooses a device, for this session and those that follow.
+   *
+   * @param id A `deviceId` of `enumerateDevices`; empty for the system's own choice.
+   * @throws {VoiceError} `microphone-…`, `output-device-…`; the device before stays.
+   */
+  async setDevice(kind: DeviceKind, id: string): Promise<void> {
+    // While the user types, the microphone is not to be taken.
+    const later = kind === 'input' && this.#mode === 'text'
+    if (this.#session && !later) await setDevice(this.#session, kind, id)
+    this.#devices[kind] = id
     this.#changed()
   }
 
@@ -208,6 +237,26 @@ export class Conversation {
   async stop(): Promise<void> {
     this.#giveUp()
     await this.#session?.stop()
+  }
+
+  /**
+   * Says something in text, as soon as the session is open: it is started first where it is not. Call it from a
+   * user's gesture, as `start`.
+   *
+   * @throws What `start` and `sendText` of the session throw; nothing was said then.
+   */
+  async sendText(text: string): Promise<void> {
+    await this.start()
+    const session = this.#session
+    if (session?.state === 'reconnecting') {
+      await new Promise<unknown>((resolve) => {
+        const unbind = session.on('statechange', (change) => {
+          unbind()
+          resolve(change)
+        })
+      })
+    }
+    session?.sendText(text)
   }
 
   get action(): ConversationAction {
@@ -264,8 +313,17 @@ export class Conversation {
     this.#own = own
     this.#error = null
     this.#unbind = session ? NAMES.map((name) => this.#bind(session, name)) : []
+    this.#applyDevices()
     this.#apply()
     this.#changed()
+  }
+
+  #applyDevices(): void {
+    const session = this.#session
+    for (const kind of ['input', 'output'] as const) {
+      const id = this.#devices[kind]
+      if (session && id !== null) setDevice(session, kind, id).catch((error) => this.#fail(error))
+    }
   }
 
   #apply(): void {
@@ -284,6 +342,7 @@ export class Conversation {
     if (payload instanceof Error) this.#error = payload
     else if (name === 'warning') this.#notice(payload as VoiceWarning)
     else if ('state' in payload && CLEARING.has(payload.state)) this.#error = null
+    if (name === 'devicechange') this.#devices.output = (payload as VoiceEventMap['devicechange']).output
     if (name !== 'message') this.#changed()
     this.#options.onevent?.(name, payload)
   }
@@ -308,4 +367,8 @@ export class Conversation {
   #changed(): void {
     for (const listener of this.#listeners) listener()
   }
+}
+
+function setDevice(session: VoiceSession, kind: DeviceKind, id: string): Promise<void> {
+  return kind === 'input' ? session.setInputDevice(id || null) : session.setOutputDevice(id)
 }

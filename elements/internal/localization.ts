@@ -23,17 +23,6 @@ export interface Strings {
   readonly decline: string
   /** What is said before the browser asks for the microphone. */
   readonly prePrompt: string
-  /** The text field, and the button beside it. */
-  readonly write: string
-  readonly send: string
-  /** The choice of devices, by what is chosen, and its first option. */
-  readonly input: string
-  readonly output: string
-  readonly systemDevice: string
-  readonly volume: string
-  /** The button to hold; while it is held it shows the second, which is not spoken. */
-  readonly talk: string
-  readonly talking: string
   /** The name of the transcript, and what it shows while it is empty. */
   readonly transcript: string
   readonly empty: string
@@ -51,6 +40,17 @@ export interface Strings {
   readonly thinking: string
   readonly speaking: string
   readonly muted: string
+  /** The text field, and the button beside it. */
+  readonly write: string
+  readonly send: string
+  /** The choice of devices, by what is chosen, and its first option. */
+  readonly input: string
+  readonly output: string
+  readonly systemDevice: string
+  readonly volume: string
+  /** The button to hold; while it is held it shows the second, which is not spoken. */
+  readonly talk: string
+  readonly talking: string
   /** A page whose author has to set something first. */
   readonly misconfigured: string
   /** Sentences for errors, by code; an error without one speaks for itself. */
@@ -72,14 +72,6 @@ export const ENGLISH: Strings = {
   agree: 'Continue',
   decline: 'Not now',
   prePrompt: 'Your browser will ask for the microphone. It is used during the conversation only.',
-  write: 'Type a message',
-  send: 'Send',
-  input: 'Microphone',
-  output: 'Speaker',
-  systemDevice: 'System default',
-  volume: 'Volume',
-  talk: 'Hold to talk',
-  talking: 'Release to send',
   transcript: 'Conversation',
   empty: 'What you say appears here',
   user: 'You',
@@ -94,6 +86,14 @@ export const ENGLISH: Strings = {
   thinking: 'Thinking',
   speaking: 'Speaking',
   muted: 'Microphone muted',
+  write: 'Type a message',
+  send: 'Send',
+  input: 'Microphone',
+  output: 'Speaker',
+  systemDevice: 'System default',
+  volume: 'Volume',
+  talk: 'Hold to talk',
+  talking: 'Release to send',
   misconfigured: 'Not set up yet',
   errors: {
     'microphone-denied': 'The microphone is not allowed',
@@ -103,6 +103,8 @@ export const ENGLISH: Strings = {
     'microphone-not-found': 'No microphone was found',
     'microphone-in-use': 'Another program uses the microphone',
     'microphone-ended': 'The microphone was disconnected',
+    'output-device-not-found': 'The speaker was not found',
+    'output-device-denied': 'This page may not use the speaker',
     'token-failed': 'The agent could not sign you in',
     'token-rejected': 'The agent could not sign you in',
     'connection-failed': 'The agent cannot be reached',

@@ -45,6 +45,8 @@ export const words: Strings = {
     'microphone-not-found': 'لم يُعثر على ميكروفون',
     'microphone-in-use': 'يستخدم برنامج آخر الميكروفون',
     'microphone-ended': 'فُصل الميكروفون',
+    'output-device-not-found': 'لم يُعثر على مكبر الصوت',
+    'output-device-denied': 'لا يجوز لهذه الصفحة استخدام مكبر الصوت',
     'token-failed': 'تعذّر تسجيل الدخول',
     'token-rejected': 'تعذّر تسجيل الدخول',
     'connection-failed': 'تعذّر الوصول إلى المساعد',

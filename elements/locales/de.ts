@@ -45,6 +45,8 @@ export const words: Strings = {
     'microphone-not-found': 'Kein Mikrofon gefunden',
     'microphone-in-use': 'Ein anderes Programm nutzt das Mikrofon',
     'microphone-ended': 'Das Mikrofon wurde getrennt',
+    'output-device-not-found': 'Der Lautsprecher wurde nicht gefunden',
+    'output-device-denied': 'Diese Seite darf den Lautsprecher nicht nutzen',
     'token-failed': 'Die Anmeldung ist fehlgeschlagen',
     'token-rejected': 'Die Anmeldung ist fehlgeschlagen',
     'connection-failed': 'Der Assistent ist nicht erreichbar',

@@ -45,6 +45,8 @@ export const words: Strings = {
     'microphone-not-found': 'No se encontró ningún micrófono',
     'microphone-in-use': 'Otro programa usa el micrófono',
     'microphone-ended': 'Se desconectó el micrófono',
+    'output-device-not-found': 'No se encontró el altavoz',
+    'output-device-denied': 'Esta página no puede usar el altavoz',
     'token-failed': 'No se pudo iniciar sesión',
     'token-rejected': 'No se pudo iniciar sesión',
     'connection-failed': 'No se puede contactar con el asistente',

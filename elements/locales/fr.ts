@@ -45,6 +45,8 @@ export const words: Strings = {
     'microphone-not-found': 'Aucun micro trouvé',
     'microphone-in-use': 'Un autre programme utilise le micro',
     'microphone-ended': 'Le micro a été débranché',
+    'output-device-not-found': 'Le haut-parleur est introuvable',
+    'output-device-denied': 'Cette page ne peut pas utiliser le haut-parleur',
     'token-failed': 'La connexion au compte a échoué',
     'token-rejected': 'La connexion au compte a échoué',
     'connection-failed': 'L’assistant est injoignable',

@@ -45,6 +45,8 @@ export const words: Strings = {
     'microphone-not-found': 'Nessun microfono trovato',
     'microphone-in-use': 'Un altro programma usa il microfono',
     'microphone-ended': 'Il microfono è stato scollegato',
+    'output-device-not-found': 'L’altoparlante non è stato trovato',
+    'output-device-denied': 'Questa pagina non può usare l’altoparlante',
     'token-failed': 'Accesso non riuscito',
     'token-rejected': 'Accesso non riuscito',
     'connection-failed': 'L’assistente non è raggiungibile',

@@ -45,6 +45,8 @@ export const words: Strings = {
     'microphone-not-found': 'マイクが見つかりません',
     'microphone-in-use': '別のプログラムがマイクを使っています',
     'microphone-ended': 'マイクが切断されました',
+    'output-device-not-found': 'スピーカーが見つかりません',
+    'output-device-denied': 'このページはスピーカーを使えません',
     'token-failed': 'サインインできませんでした',
     'token-rejected': 'サインインできませんでした',
     'connection-failed': 'アシスタントに接続できません',

@@ -45,6 +45,8 @@ export const words: Strings = {
     'microphone-not-found': '마이크를 찾을 수 없습니다',
     'microphone-in-use': '다른 프로그램이 마이크를 쓰고 있습니다',
     'microphone-ended': '마이크 연결이 끊어졌습니다',
+    'output-device-not-found': '스피커를 찾을 수 없습니다',
+    'output-device-denied': '이 페이지는 스피커를 쓸 수 없습니다',
     'token-failed': '로그인하지 못했습니다',
     'token-rejected': '로그인하지 못했습니다',
     'connection-failed': '도우미에 연결할 수 없습니다',

@@ -45,6 +45,8 @@ export const words: Strings = {
     'microphone-not-found': 'Geen microfoon gevonden',
     'microphone-in-use': 'Een ander programma gebruikt de microfoon',
     'microphone-ended': 'De microfoon is losgekoppeld',
+    'output-device-not-found': 'De luidspreker is niet gevonden',
+    'output-device-denied': 'Deze pagina mag de luidspreker niet gebruiken',
     'token-failed': 'Aanmelden is mislukt',
     'token-rejected': 'Aanmelden is mislukt',
     'connection-failed': 'De assistent is niet bereikbaar',

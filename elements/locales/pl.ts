@@ -45,6 +45,8 @@ export const words: Strings = {
     'microphone-not-found': 'Nie znaleziono mikrofonu',
     'microphone-in-use': 'Inny program używa mikrofonu',
     'microphone-ended': 'Mikrofon został odłączony',
+    'output-device-not-found': 'Nie znaleziono głośnika',
+    'output-device-denied': 'Ta strona nie może używać głośnika',
     'token-failed': 'Logowanie nie powiodło się',
     'token-rejected': 'Logowanie nie powiodło się',
     'connection-failed': 'Asystent jest nieosiągalny',

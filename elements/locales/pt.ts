@@ -45,6 +45,8 @@ export const words: Strings = {
     'microphone-not-found': 'Nenhum microfone encontrado',
     'microphone-in-use': 'Outro programa usa o microfone',
     'microphone-ended': 'O microfone foi desconectado',
+    'output-device-not-found': 'O alto-falante não foi encontrado',
+    'output-device-denied': 'Esta página não pode usar o alto-falante',
     'token-failed': 'Não foi possível entrar',
     'token-rejected': 'Não foi possível entrar',
     'connection-failed': 'O assistente está inacessível',

@@ -45,6 +45,8 @@ export const words: Strings = {
     'microphone-not-found': 'Mikrofon bulunamadı',
     'microphone-in-use': 'Mikrofonu başka bir program kullanıyor',
     'microphone-ended': 'Mikrofon çıkarıldı',
+    'output-device-not-found': 'Hoparlör bulunamadı',
+    'output-device-denied': 'Bu sayfa hoparlörü kullanamaz',
     'token-failed': 'Oturum açılamadı',
     'token-rejected': 'Oturum açılamadı',
     'connection-failed': 'Asistana ulaşılamıyor',

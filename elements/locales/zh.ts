@@ -45,6 +45,8 @@ export const words: Strings = {
     'microphone-not-found': '未找到麦克风',
     'microphone-in-use': '其他程序正在使用麦克风',
     'microphone-ended': '麦克风已断开',
+    'output-device-not-found': '未找到扬声器',
+    'output-device-denied': '此页面不能使用扬声器',
     'token-failed': '无法登录',
     'token-rejected': '无法登录',
     'connection-failed': '无法联系到助手',

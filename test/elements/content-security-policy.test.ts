@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import type { VoiceAgent } from '../../elements/index.ts'
+import { until } from '../support/events.ts'
 import { answer, deep, deepAll, open, SCRIPTED, settled } from './fixture.ts'
 
 type Page = Window & typeof globalThis
@@ -46,6 +47,30 @@ describe('<voice-agent> under Content-Security-Policy: default-src "self"', () =
     expect(bar?.style.transform).to.match(/^scaleY/)
     expect(page.getComputedStyle(deep(agent, '[part=panel]')).borderRadius).to.equal('20px')
     expect(page.getComputedStyle(deep(agent, '[part~=entry]')).alignSelf).to.equal('flex-start')
+    await agent.stop()
+    expect(violations).to.deep.equal([])
+  })
+
+  it('holds for the controls that are not among the default ones', async () => {
+    const { page, violations } = await strictPage()
+    await load(page, new URL('../../elements/index.ts', import.meta.url).href)
+    // What cannot be seen is not drawn.
+    ;(page.frameElement as HTMLElement).style.setProperty('block-size', '600px')
+    const agent = page.document.createElement('voice-agent') as VoiceAgent
+    agent.innerHTML = `<voice-orb></voice-orb><voice-meter variant="wave"></voice-meter><voice-volume></voice-volume>
+      <voice-text-input></voice-text-input><voice-device-select></voice-device-select>
+      <voice-talk-button></voice-talk-button>`
+    page.document.body.append(agent)
+    agent.getToken = () => 'token'
+    agent.sessionOptions = SCRIPTED
+    await open({ start: () => agent.start() })
+    await settled(agent)
+    await until(() => deep(agent, '.ball').style.transform !== '')
+    await until(() => deepAll(agent, 'path[part=line]')[0]?.getAttribute('d') !== 'M0 0H240')
+    const corners = ['select', 'textarea + button', '.ball'].map(
+      (selector) => page.getComputedStyle(deep(agent, selector)).borderRadius,
+    )
+    expect(corners).to.deep.equal(['12px', '50%', '50%'])
     await agent.stop()
     expect(violations).to.deep.equal([])
   })
