@@ -34,9 +34,6 @@ export type VoiceAgentEventMap = {
  * `token-endpoint` or `getToken` where the relay asks for tickets), `token-endpoint` or `getToken` alone for a
  * direct connection, or `api-key` for development.
  *
- * It has `:state()`s for CSS: the session's (`closed` `connecting` `open` `reconnecting` `closing`), the
- * agent's (`idle` `listening` `thinking` `speaking`), `muted` and `error`.
- *
  * @slot - Controls that replace the default ones.
  * @cssproperty --voicewire-accent - The primary button, the user's side, focus; default a blue.
  * @cssproperty --voicewire-on-accent - Text on the accent.
@@ -51,24 +48,55 @@ export type VoiceAgentEventMap = {
  * @cssproperty --voicewire-radius - Roundness of the card; default `20px`.
  * @cssproperty --voicewire-max-inline-size - Greatest width of the card; default `23em`.
  * @cssproperty --voicewire-transcript-size - Greatest height of the transcript; default `19em`.
- * @fires statechange - The session's state changed.
- * @fires agentstatechange - The agent began to listen, think or speak.
- * @fires transcript - An utterance is new or has changed.
- * @fires interrupt - The agent was cut off.
- * @fires turn - A turn is finished; how long it took.
- * @fires speechchange - The local detector noticed that the user began or ceased to speak.
- * @fires devicechange - Another device is used, or devices were plugged in or out.
- * @fires warning - Something for a developer that does not end the session.
- * @fires error - Something failed, a start too. Does not bubble.
- * @fires message - A message went over the wire. Does not bubble.
+ * @fires {CustomEvent<VoiceEventMap['statechange']>} statechange - The session's state changed.
+ * @fires {CustomEvent<VoiceEventMap['agentstatechange']>} agentstatechange - The agent began to listen,
+ *   think or speak.
+ * @fires {CustomEvent<VoiceEventMap['transcript']>} transcript - An utterance is new or has changed.
+ * @fires {CustomEvent<VoiceEventMap['interrupt']>} interrupt - The agent was cut off.
+ * @fires {CustomEvent<VoiceEventMap['turn']>} turn - A turn is finished; how long it took.
+ * @fires {CustomEvent<VoiceEventMap['toolcall']>} toolcall - A tool began, or has ended.
+ * @fires {CustomEvent<VoiceEventMap['usage']>} usage - What a step cost, and all together.
+ * @fires {CustomEvent<VoiceEventMap['detail']>} detail - What this provider tells and others do not.
+ * @fires {CustomEvent<VoiceEventMap['speechchange']>} speechchange - The local detector noticed that
+ *   the user began or ceased to speak.
+ * @fires {CustomEvent<VoiceEventMap['devicechange']>} devicechange - Another device is used, or
+ *   devices were plugged in or out.
+ * @fires {CustomEvent<VoiceEventMap['warning']>} warning - Something for a developer that does not
+ *   end the session.
+ * @fires {CustomEvent<Error>} error - Something failed, a start too. Does not bubble.
+ * @fires {CustomEvent<VoiceEventMap['message']>} message - A message went over the wire. Does not bubble.
+ * @cssstate closed - There is no session, or it has ended.
+ * @cssstate connecting - A session is being opened.
+ * @cssstate open - The conversation goes on.
+ * @cssstate reconnecting - The line dropped and is being opened anew.
+ * @cssstate closing - The session is being ended.
+ * @cssstate idle - The agent does nothing.
+ * @cssstate listening - It listens.
+ * @cssstate thinking - It prepares an answer.
+ * @cssstate speaking - It can be heard.
+ * @cssstate muted - The provider hears silence.
+ * @cssstate error - Something failed, and the conversation has not gone on since.
  * @csspart panel - The card.
  * @csspart problem - What the page's author has to correct.
  * @csspart controls - The row of buttons.
- * @csspart status - With `indicator` `message` `hint` `activity`: what `<voice-status>` shows.
- * @csspart meter - With `bar`: what `<voice-meter>` shows.
- * @csspart transcript - With `empty` `entry` `user` `assistant` `speaker` `text` `interrupted`.
- * @csspart start-button - The primary button; its picture is `icon`.
+ * @csspart status - What `<voice-status>` shows.
+ * @csspart indicator - The dot in it.
+ * @csspart message - The state, or what went wrong.
+ * @csspart hint - What to do about it.
+ * @csspart activity - What the agent does.
+ * @csspart meter - What `<voice-meter>` shows.
+ * @csspart bar - One bar of it; while it shows the agent it has the attribute `data-agent`.
+ * @csspart transcript - The scrolled box of `<voice-transcript>`.
+ * @csspart empty - What stands there before anything was said.
+ * @csspart entry - One utterance; also `user` or `assistant`.
+ * @csspart user - One of the user's.
+ * @csspart assistant - One of the agent's.
+ * @csspart speaker - Who said it.
+ * @csspart text - What was said.
+ * @csspart interrupted - The mark on an answer that was cut off.
+ * @csspart start-button - The primary button.
  * @csspart mute-button - The other one.
+ * @csspart icon - The picture in either button.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: types alone, for methods that every element has
 export class VoiceAgent extends LitElement implements AgentSettings {
@@ -127,7 +155,7 @@ export class VoiceAgent extends LitElement implements AgentSettings {
   ]
 
   /** `openai-realtime` (or `openai`), `deepgram-agent` (or `deepgram`), or a provider of your own. */
-  declare provider: string | Provider
+  declare provider: 'openai-realtime' | 'openai' | 'deepgram-agent' | 'deepgram' | Provider
   /** The provider's language model; default the provider's. */
   declare model: string | null
   /** The agent's voice, by the provider's name for it; default the provider's. */
