@@ -44,7 +44,7 @@ export const provider = <voice-agent provider="openai-realtme" />
 export const transport = <voice-agent token-transport="header" />
 // @ts-expect-error A property that is a number
 export const volume = <voice-agent volume="0.5" />
-// @ts-expect-error Preact listens to the event "StateChange" then
+// @ts-expect-error An event keeps its name
 export const listener = <voice-agent onStateChange={() => {}} />
 // @ts-expect-error There is no such state
 export const detail = <voice-agent onstatechange={({ detail }) => detail.state === 'opened'} />

@@ -27,7 +27,7 @@ element('voice-agent', {
   onTranscript: (event) => event.detail.entry.text.toUpperCase(),
   onError: ({ detail }) => detail.message,
 })
-element('voice-meter', { class: 'loud' })
+element('voice-meter', { class: 'loud', slot: 'meter' })
 
 // @ts-expect-error There is no such provider
 element('voice-agent', { provider: 'deepgrm' })
