@@ -1,16 +1,16 @@
 /**
- * Makes of what the analyzer finds a manifest of the elements as they are published: it knows `define()`, leaves out
- * what a page cannot use, and says of each attribute which values it takes.
+ * Makes of what the analyzer finds a manifest of the elements as they are published. It knows `define()`, and leaves
+ * out modules that define no element.
  */
-/** What an attribute's text can mean; other members of a union are for its property alone. */
-const ATTRIBUTE_TYPE = /^(string|number|boolean|-?[\d.]+|'[^']*')$/
+import { publishedElement } from './published-element.mjs'
 
-/** @returns A plugin for `@custom-elements-manifest/analyzer`, which comes after its own. */
+/** @returns A plugin for `@custom-elements-manifest/analyzer`, whose own come before it. */
 export function describeElements() {
+  const types = new Set()
   const aliases = new Map()
   let ts
 
-  /** @returns The members of a union, aliases of the elements' modules resolved. */
+  /** @returns The members of a union, with what stands for a union itself resolved. */
   function unionOf(text) {
     const file = ts.createSourceFile('type.ts', `type T = ${text}`, ts.ScriptTarget.Latest)
     const { type } = file.statements[0]
@@ -21,25 +21,20 @@ export function describeElements() {
     })
   }
 
-  function attribute({ type, default: initial, ...rest }) {
-    const members = unionOf(type?.text ?? 'string').filter((member) => ATTRIBUTE_TYPE.test(member))
-    const text = [...new Set(members)].join(' | ') || 'string'
-    return { ...rest, type: { text }, ...(initial && initial !== 'null' && { default: initial }) }
+  /** A `@returns` without a type has taken the place of the declared one. */
+  function returnDeclared(owner, method) {
+    const described = owner.members?.find(({ name }) => name === method.name.getText())
+    if (described?.return) described.return.type = { text: method.type.getText() }
   }
 
-  function element({ members = [], attributes = [], ...declaration }) {
-    const fields = members.filter(isPublic).map(own)
-    const reflected = new Set(fields.filter(({ reflects }) => reflects).map((field) => field.attribute))
-    const settings = attributes.map(own).map((each) => ({
-      ...attribute(each),
-      ...(reflected.has(each.name) && { reflects: true }),
-    }))
-    return texts({
-      ...declaration,
-      customElement: true,
-      ...(fields.length > 0 && { members: fields }),
-      ...(settings.length > 0 && { attributes: settings }),
-    })
+  /** What Lit keeps as `state` is for the element alone, and no attribute. */
+  function leaveOutState(owner, properties) {
+    const declared = properties.initializer?.properties ?? []
+    const state = new Set(
+      declared.filter((each) => /\bstate: true\b/.test(each.getText())).map((each) => each.name.getText()),
+    )
+    owner.members = owner.members?.filter(({ name }) => !state.has(name))
+    owner.attributes = owner.attributes?.filter(({ fieldName }) => !state.has(fieldName))
   }
 
   return {
@@ -50,9 +45,9 @@ export function describeElements() {
     },
 
     collectPhase({ node }) {
-      if (ts.isTypeAliasDeclaration(node) && !node.typeParameters) {
-        aliases.set(node.name.text, node.type.getText())
-      }
+      if (!ts.isTypeAliasDeclaration(node) && !ts.isInterfaceDeclaration(node)) return
+      types.add(node.name.text)
+      if (node.type && !node.typeParameters) aliases.set(node.name.text, node.type.getText())
     },
 
     analyzePhase({ node, moduleDoc }) {
@@ -65,66 +60,49 @@ export function describeElements() {
           declaration: { name: element.getText(), module: moduleDoc.path },
         })
       }
-      // A `@returns` without a type would take the place of the declared one.
-      if (ts.isMethodDeclaration(node) && node.type && ts.isClassDeclaration(node.parent)) {
-        const owner = moduleDoc.declarations.find(({ name }) => name === node.parent.name?.text)
-        const method = owner?.members?.find(({ name }) => name === node.name.getText())
-        if (method?.return) method.return.type = { text: node.type.getText() }
+      if (!ts.isClassDeclaration(node)) return
+      const owner = moduleDoc.declarations.find(({ name }) => name === node.name?.text)
+      for (const member of owner ? node.members : []) {
+        if (ts.isMethodDeclaration(member) && member.type) returnDeclared(owner, member)
+        if (ts.isPropertyDeclaration(member) && member.name.getText() === 'properties') {
+          leaveOutState(owner, member)
+        }
       }
     },
 
     packageLinkPhase({ customElementsManifest: manifest }) {
       const classes = manifest.modules.flatMap(({ declarations }) => declarations)
       const baseOf = ({ superclass }) => {
-        const own = superclass?.package ? null : classes.find(({ name }) => name === superclass?.name)
-        return own ? baseOf(own) : superclass
+        const base = superclass?.package ? null : classes.find(({ name }) => name === superclass?.name)
+        return base ? baseOf(base) : superclass
       }
       manifest.schemaVersion = '2.1.0'
       manifest.modules = manifest.modules
-        .map((module) => {
-          const path = published(module.path)
-          const definitions = module.exports.filter(({ kind }) => kind === 'custom-element-definition')
-          const names = new Map(definitions.map(({ name, declaration }) => [declaration.name, name]))
-          return {
-            ...module,
-            path,
-            declarations: module.declarations
-              .filter(({ name }) => names.has(name))
-              .map((each) => ({ ...element(each), superclass: baseOf(each), tagName: names.get(each.name) })),
-            exports: module.exports
-              .filter(({ declaration }) => names.has(declaration?.name))
-              .map((each) => ({ ...each, declaration: { ...each.declaration, module: path } })),
-          }
-        })
+        .map((module) =>
+          publishedModule(module, (declaration) => ({
+            ...publishedElement(declaration, { types, unionOf }),
+            superclass: baseOf(declaration),
+          })),
+        )
         .filter(({ declarations }) => declarations.length > 0)
         .sort((a, b) => (a.path < b.path ? -1 : 1))
     },
   }
 }
 
-/** Lit's own methods are documented by Lit; statics are for those who write an element. */
-function isPublic({ name, privacy, static: isStatic }) {
-  return !isStatic && (privacy ?? 'public') === 'public' && !/^#|Callback$/.test(name)
-}
-
-/** Ancestors of our own are not part of what is published: what they give is the element's own. */
-function own({ inheritedFrom: _, ...rest }) {
-  return rest
-}
-
-/** Comments are broken into lines for those who read the source: a description is one paragraph a paragraph. */
-function texts(value) {
-  if (Array.isArray(value)) return value.map(texts)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [key, key === 'description' ? joined(inner) : texts(inner)]),
-  )
-}
-
-function joined(description) {
-  return description.replace(/\{@link (\w+)\}/g, '`$1`').replace(/([^\n])\n[ \t]*(?=[^\s|*-])/g, '$1 ')
-}
-
-function published(path) {
-  return `dist/${path.replace(/\.ts$/, '.js')}`
+/** @returns A module with its elements alone, under the path that it has in the package. */
+function publishedModule({ kind, path: source, declarations, exports }, publish) {
+  const path = `dist/${source.replace(/\.ts$/, '.js')}`
+  const definitions = exports.filter((each) => each.kind === 'custom-element-definition')
+  const tags = new Map(definitions.map(({ name, declaration }) => [declaration.name, name]))
+  return {
+    kind,
+    path,
+    declarations: declarations
+      .filter(({ name }) => tags.has(name))
+      .map((declaration) => ({ ...publish(declaration), tagName: tags.get(declaration.name) })),
+    exports: exports
+      .filter(({ declaration }) => tags.has(declaration?.name))
+      .map((each) => ({ ...each, declaration: { ...each.declaration, module: path } })),
+  }
 }
