@@ -20,6 +20,7 @@ const INPUTS = [
   'server/node/tsconfig.json',
   'server/emulator/tsconfig.json',
   'rollup.config.mjs',
+  'package.json',
   'package-lock.json',
   'tsconfig.base.json',
   'tsconfig.build.json',
