@@ -50,6 +50,9 @@ export type VoiceAgentEventMap = {
   toolcall: VoiceToolCallEvent
   /** Also why a start failed; a `TypeError` where the element is not set up. */
   error: CustomEvent<Error>
+  open: Event
+  close: Event
+  consent: Event
 }
 
 /**
@@ -58,9 +61,6 @@ export type VoiceAgentEventMap = {
  * Settings take effect at the next start. Exactly one way to connect is needed: `proxy-endpoint` (with
  * `token-endpoint` or `getToken` where the relay asks for tickets), `token-endpoint` or `getToken` alone for a
  * direct connection, or `api-key` for development.
- *
- * It has `:state()`s for CSS: the session's (`closed` `connecting` `open` `reconnecting` `closing`), the
- * agent's (`idle` `listening` `thinking` `speaking`), `muted` and `error`.
  *
  * Its words are those of the nearest `lang`, where it knows the language; its own `lang` is what the user speaks, too.
  *
@@ -82,36 +82,74 @@ export type VoiceAgentEventMap = {
  * @cssproperty --voicewire-max-inline-size - Greatest width of the card; default `23em`.
  * @cssproperty --voicewire-z-index - Of what stands in the window: launcher and bar; default `999`.
  * @cssproperty --voicewire-transcript-size - Greatest height of the transcript; default `19em`.
- * @fires open - The dialog of `floating`, or the transcript of `bar`, is shown. Does not bubble.
- * @fires close - It is hidden again. Does not bubble.
- * @fires consent - The user has agreed to what is in the slot `consent`.
- * @fires statechange - The session's state changed.
- * @fires agentstatechange - The agent began to listen, think or speak.
- * @fires transcript - An utterance is new or has changed.
- * @fires interrupt - The agent was cut off.
- * @fires turn - A turn is finished; how long it took.
- * @fires toolcall - The model calls a tool, to be answered by `event.respondWith()` where the tool has no handler; or
- * a call is over.
- * @fires speechchange - The local detector noticed that the user began or ceased to speak.
- * @fires devicechange - Another device is used, or devices were plugged in or out.
- * @fires warning - Something for a developer that does not end the session.
- * @fires error - Something failed, a start too. Does not bubble.
- * @fires message - A message went over the wire. Does not bubble.
+ * @fires {Event} open - The dialog of `floating`, or the transcript of `bar`, is shown. Does not bubble.
+ * @fires {Event} close - It is hidden again. Does not bubble.
+ * @fires {Event} consent - The user has agreed to what is in the slot `consent`.
+ * @fires {CustomEvent<VoiceEventMap['statechange']>} statechange - The session's state changed.
+ * @fires {CustomEvent<VoiceEventMap['agentstatechange']>} agentstatechange - The agent began to listen,
+ *   think or speak.
+ * @fires {CustomEvent<VoiceEventMap['transcript']>} transcript - An utterance is new or has changed.
+ * @fires {CustomEvent<VoiceEventMap['interrupt']>} interrupt - The agent was cut off.
+ * @fires {CustomEvent<VoiceEventMap['turn']>} turn - A turn is finished; how long it took.
+ * @fires {VoiceToolCallEvent} toolcall - The model calls a tool, to be answered by `event.respondWith()` where the tool
+ *   has no handler; or a call is over.
+ * @fires {CustomEvent<VoiceEventMap['usage']>} usage - What a step cost, and all together.
+ * @fires {CustomEvent<VoiceEventMap['detail']>} detail - What this provider tells and others do not.
+ * @fires {CustomEvent<VoiceEventMap['speechchange']>} speechchange - The local detector noticed that
+ *   the user began or ceased to speak.
+ * @fires {CustomEvent<VoiceEventMap['devicechange']>} devicechange - Another device is used, or
+ *   devices were plugged in or out.
+ * @fires {CustomEvent<VoiceEventMap['warning']>} warning - Something for a developer that does not
+ *   end the session.
+ * @fires {CustomEvent<Error>} error - Something failed, a start too. Does not bubble.
+ * @fires {CustomEvent<VoiceEventMap['message']>} message - A message went over the wire. Does not bubble.
+ * @cssstate closed - There is no session, or it has ended.
+ * @cssstate connecting - A session is being opened.
+ * @cssstate open - The conversation goes on.
+ * @cssstate reconnecting - The line dropped and is being opened anew.
+ * @cssstate closing - The session is being ended.
+ * @cssstate idle - The agent does nothing.
+ * @cssstate listening - It listens.
+ * @cssstate thinking - It prepares an answer.
+ * @cssstate speaking - It can be heard.
+ * @cssstate muted - The provider hears silence.
+ * @cssstate error - Something failed, and the conversation has not gone on since.
  * @csspart panel - The card; the dialog of `floating`.
  * @csspart header - Its first line, in `floating`.
- * @csspart launcher - The button that opens it, in `floating`; `close-button` is the one inside, on a small window.
- * @csspart sheet - The card with the transcript, in `bar`; `transcript-button` shows and hides it.
+ * @csspart launcher - The button that opens it, in `floating`.
+ * @csspart close-button - The button that closes it, on a small window.
+ * @csspart sheet - The card with the transcript, in `bar`.
+ * @csspart transcript-button - The button that shows and hides it.
  * @csspart orb-button - The button around the orb, in `orb`.
- * @csspart gate - What the user is asked, with `agree-button` and `decline-button`.
+ * @csspart orb - What `<voice-orb>` shows.
+ * @csspart gate - What the user is asked before anything begins.
+ * @csspart agree-button - The button that goes on.
+ * @csspart decline-button - The button that does not.
  * @csspart problem - What the page's author has to correct.
  * @csspart controls - The row of buttons.
- * @csspart status - With `indicator` `message` `hint` `activity`: what `<voice-status>` shows.
- * @csspart meter - With `bar`: what `<voice-meter>` shows.
- * @csspart transcript - With `empty` `entry` `user` `assistant` `speaker` `text` `interrupted`.
- * @csspart start-button - The primary button; its picture is `icon`.
- * @csspart mute-button - The one for the microphone; `talk-button` in its place with `push-to-talk`.
+ * @csspart status - What `<voice-status>` shows.
+ * @csspart indicator - The dot in it.
+ * @csspart message - The state, or what went wrong.
+ * @csspart hint - What to do about it.
+ * @csspart activity - What the agent does.
+ * @csspart meter - What `<voice-meter>` shows.
+ * @csspart bar - One bar of it; while it shows the agent it has the attribute `data-agent`.
+ * @csspart transcript - The scrolled box of `<voice-transcript>`.
+ * @csspart empty - What stands there before anything was said.
+ * @csspart entry - One utterance; also `user` or `assistant`.
+ * @csspart user - One of the user's.
+ * @csspart assistant - One of the agent's.
+ * @csspart speaker - Who said it.
+ * @csspart text - What was said.
+ * @csspart interrupted - The mark on an answer that was cut off.
+ * @csspart start-button - The primary button.
+ * @csspart mute-button - The one for the microphone.
+ * @csspart talk-button - The one in its place with `push-to-talk`.
  * @csspart mode-button - The one that changes between voice and text.
- * @csspart field - The text field; `send-button` is beside it.
+ * @csspart input - What `<voice-text-input>` shows.
+ * @csspart field - The text field in it.
+ * @csspart send-button - The button beside it.
+ * @csspart icon - The picture in any button.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: types alone, for methods that every element has
 export class VoiceAgent extends LitElement implements AgentSettings {
@@ -149,7 +187,14 @@ export class VoiceAgent extends LitElement implements AgentSettings {
    * `deepgram-flux` write down what the user says and answer nothing: `voice`, `instructions`, `greeting` and tools do
    * not apply.
    */
-  declare provider: string | Provider
+  declare provider:
+    | 'openai-realtime'
+    | 'openai'
+    | 'deepgram-agent'
+    | 'deepgram'
+    | 'deepgram-listen'
+    | 'deepgram-flux'
+    | Provider
   /** The provider's language model; default the provider's. */
   declare model: string | null
   /** The agent's voice, by the provider's name for it; default the provider's. */

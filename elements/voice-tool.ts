@@ -80,7 +80,10 @@ export class VoiceTool extends LitElement implements ToolElement {
     this.#leave()
   }
 
-  /** @throws {TypeError} If the schema is no JSON object. */
+  /**
+   * @internal The agent asks for it.
+   * @throws {TypeError} If the schema is no JSON object.
+   */
   describe(): ToolDescription {
     const { name, description } = this
     const parameters = this.#schema()

@@ -41,7 +41,7 @@ const start = html`<voice-start-button exportparts="button: start-button, icon">
 const mute = html`<voice-mute-button exportparts="button: mute-button, icon"></voice-mute-button>`
 const talk = html`<voice-talk-button exportparts="button: talk-button, icon"></voice-talk-button>`
 const mode = html`<voice-mode-button exportparts="button: mode-button, icon"></voice-mode-button>`
-const input = html`<voice-text-input exportparts="field, send-button, icon"></voice-text-input>`
+const input = html`<voice-text-input exportparts="input, field, send-button, icon"></voice-text-input>`
 
 /** Everything in an agent's shadow root. */
 export function renderAgent(view: AgentView): TemplateResult {
