@@ -40,7 +40,7 @@ export type AgentPlacement = 'bottom-end' | 'bottom-start' | 'top-end' | 'top-st
 const OPENING: ReadonlySet<AgentLayout> = new Set<AgentLayout>(['floating', 'bar'])
 
 /** What a user needs first, in the order of the page. */
-const FIRST = '.orb-button, voice-text-input, voice-start-button'
+const FIRST = 'voice-text-input, voice-start-button'
 
 /** The events of `<voice-agent>`: those of a session, with its payload as `detail`. */
 export type VoiceAgentEventMap = {
@@ -120,8 +120,9 @@ export type VoiceAgentEventMap = {
  * @csspart close-button - The button that closes it, on a small window.
  * @csspart sheet - The card with the transcript, in `bar`.
  * @csspart transcript-button - The button that shows and hides it.
- * @csspart orb-button - The button around the orb, in `orb`.
  * @csspart orb - What `<voice-orb>` shows.
+ * @csspart halo - The light around it.
+ * @csspart ball - The ball itself.
  * @csspart gate - What the user is asked before anything begins.
  * @csspart agree-button - The button that goes on.
  * @csspart decline-button - The button that does not.
@@ -400,8 +401,7 @@ export class VoiceAgent extends LitElement implements AgentSettings {
       step: this.#gate.step,
       composed: this.#composed,
       problem: error && !('hint' in error) ? error.message : '',
-      action: words[action],
-      toggle: () => this.#conversation.toggle(),
+      empty: !this.session?.transcript.length,
       toggleOpen: () => this.#toggleOpen(),
       agree: () => this.#agree(),
       decline: () => this.#gate.decline(),
@@ -417,8 +417,8 @@ export class VoiceAgent extends LitElement implements AgentSettings {
     const left = !this.open && dialog?.matches(':focus-within')
     if (dialog && dialog.matches(':popover-open') !== this.open) dialog.togglePopover(this.open)
     if (left) this.#inside('.launcher')?.focus()
-    if (Boolean(changed.get('open')) === this.open || !changed.has('open') || !OPENING.has(this.layout))
-      return
+    const opened = changed.has('open') && changed.get('open') !== undefined
+    if (!opened || !OPENING.has(this.layout)) return // A page that begins with it open keeps its focus.
     if (this.open && dialog) this.#focusFirst(dialog)
     this.dispatchEvent(new Event(this.open ? 'open' : 'close'))
   }
@@ -452,8 +452,11 @@ export class VoiceAgent extends LitElement implements AgentSettings {
   }
 
   #focusFirst(otherwise: HTMLElement | null): void {
-    const first = this.#composed ? otherwise : this.#inside(FIRST)
-    first?.focus()
+    const first = (this.#composed ? otherwise : this.#inside(FIRST)) as
+      | (HTMLElement & Partial<LitElement>)
+      | null
+    // A control that has just come has nothing inside yet that could be focused.
+    void Promise.resolve(first?.updateComplete).then(() => first?.focus())
   }
 
   #inside(selector: string): HTMLElement | null {

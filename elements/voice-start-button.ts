@@ -1,4 +1,4 @@
-import { css, html, type TemplateResult } from 'lit'
+import { css, html, type PropertyDeclarations, type TemplateResult } from 'lit'
 import { define } from './internal/define.ts'
 import { stop, voice } from './internal/icons.ts'
 import { SessionElement } from './internal/session-element.ts'
@@ -19,6 +19,8 @@ export class VoiceStartButton extends SessionElement {
     delegatesFocus: true,
   }
 
+  static override properties: PropertyDeclarations = { compact: { type: Boolean, reflect: true } }
+
   static override styles = [
     base,
     button,
@@ -38,6 +40,10 @@ export class VoiceStartButton extends SessionElement {
       .root.stop:enabled:hover {
         background: color-mix(in srgb, var(--danger), transparent 84%);
       }
+      :host([compact]) .root {
+        min-inline-size: 2.875em;
+        padding: 0 0.75em;
+      }
       .root.cancel {
         border-color: var(--border);
         background: none;
@@ -51,6 +57,14 @@ export class VoiceStartButton extends SessionElement {
     `,
   ]
 
+  /** Whether it shows its picture alone; its words are still its name. */
+  declare compact: boolean
+
+  constructor() {
+    super()
+    this.compact = false
+  }
+
   protected override render(): TemplateResult {
     const { conversation, words } = this
     const state = conversation?.state ?? 'closed'
@@ -63,7 +77,7 @@ export class VoiceStartButton extends SessionElement {
       ?disabled=${!conversation}
       @click=${() => conversation?.toggle()}
     >
-      ${action === 'start' ? voice : stop}<slot name=${action}>${words[action]}</slot>
+      ${action === 'start' ? voice : stop}<span class=${this.compact ? 'unseen' : ''}><slot name=${action}>${words[action]}</slot></span>
     </button>`
   }
 }

@@ -23,9 +23,8 @@ export interface AgentView {
   readonly composed: boolean
   /** What the page's author has to correct; empty where nothing. */
   readonly problem: string
-  /** The word for what a press on the orb does. */
-  readonly action: string
-  readonly toggle: () => void
+  /** Whether nothing was said so far. */
+  readonly empty: boolean
   readonly toggleOpen: () => void
   readonly agree: () => void
   readonly decline: () => void
@@ -34,10 +33,12 @@ export interface AgentView {
 
 const status = html`<voice-status exportparts="status, indicator, message, hint, activity"></voice-status>`
 const meter = html`<voice-meter exportparts="meter, bar"></voice-meter>`
+const picture = html`<voice-orb exportparts="orb, halo, ball"></voice-orb>`
 const transcript = html`<voice-transcript
   exportparts="transcript, empty, entry, user, assistant, speaker, text, interrupted"
 ></voice-transcript>`
 const start = html`<voice-start-button exportparts="button: start-button, icon"></voice-start-button>`
+const end = html`<voice-start-button compact exportparts="button: start-button, icon"></voice-start-button>`
 const mute = html`<voice-mute-button exportparts="button: mute-button, icon"></voice-mute-button>`
 const talk = html`<voice-talk-button exportparts="button: talk-button, icon"></voice-talk-button>`
 const mode = html`<voice-mode-button exportparts="button: mode-button, icon"></voice-mode-button>`
@@ -45,12 +46,12 @@ const input = html`<voice-text-input exportparts="input, field, send-button, ico
 
 /** Everything in an agent's shadow root. */
 export function renderAgent(view: AgentView): TemplateResult {
-  const { layout, words, step, composed } = view
+  const { layout, words, step, composed, empty } = view
   switch (layout) {
     case 'floating':
       return html`<div class="root floating" role="region" aria-label=${words.agent}>
         ${launcher(view)}
-        <div class="dialog card" part="panel" popover="manual" role="dialog" tabindex="-1" aria-label=${words.agent}>
+        <div class="dialog card ${empty ? 'empty' : ''}" part="panel" popover="manual" role="dialog" tabindex="-1" aria-label=${words.agent}>
           <div class="header" part="header">${status}${closeButton(view)}</div>
           ${content(view, html`${middle(view)}${controls(view)}`)}
         </div>
@@ -60,7 +61,7 @@ export function renderAgent(view: AgentView): TemplateResult {
         ${content(view, bar(view))}
       </div>`
     default: {
-      const look = composed && !step ? '' : layout === 'orb' && !step ? 'orb' : 'card'
+      const look = composed && !step ? '' : layout === 'orb' && !step ? 'orb' : empty ? 'card empty' : 'card'
       const defaults = layout === 'orb' ? orb(view) : html`${status}${middle(view)}${controls(view)}`
       return html`<div class="root ${look} ${layout}" part="panel">${content(view, defaults)}</div>`
     }
@@ -75,14 +76,16 @@ function content(view: AgentView, defaults: TemplateResult): TemplateResult {
     ${step ? gate(view, step) : composed ? nothing : defaults}`
 }
 
-function middle({ mode: now }: AgentView): TemplateResult {
-  return html`${now === 'voice' ? meter : nothing}${transcript}`
+/** Where there is room, the orb greets the user, and makes way for what is said. */
+function middle({ mode: now, layout }: AgentView): TemplateResult {
+  const sound = layout === 'inline' ? meter : picture
+  return html`${now === 'voice' ? sound : nothing}${transcript}`
 }
 
 function controls({ mode: now, active, pushToTalk }: AgentView): TemplateResult {
   return html`<div class="controls ${now}" part="controls">
     ${now === 'text' ? input : start}${now === 'text' ? nothing : pushToTalk ? talk : mute}${mode}
-    ${now === 'text' && active ? start : nothing}
+    ${now === 'text' && active ? end : nothing}
   </div>`
 }
 
@@ -139,10 +142,5 @@ function bar(view: AgentView): TemplateResult {
 }
 
 function orb(view: AgentView): TemplateResult {
-  const { mode: now, pushToTalk, action, toggle } = view
-  const round = html`<button class="orb-button" part="orb-button" type="button" aria-label=${action} @click=${toggle}>
-    <voice-orb exportparts="orb"></voice-orb>
-  </button>`
-  return html`${round}${status}
-    ${now === 'text' ? html`${transcript}${controls(view)}` : html`<div class="controls" part="controls">${pushToTalk ? talk : mute}${mode}</div>`}`
+  return html`${picture}${status}${view.mode === 'text' ? transcript : nothing}${controls(view)}`
 }

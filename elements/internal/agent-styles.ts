@@ -115,6 +115,20 @@ export const agentStyles = css`
     block-size: 100%;
     max-block-size: none;
   }
+  .panel voice-orb,
+  .dialog voice-orb {
+    inline-size: 4.5em;
+    margin: 0 auto;
+    transition: inline-size 0.3s;
+  }
+  .empty voice-orb {
+    inline-size: 8.5em;
+    margin-block: auto 0;
+  }
+  .empty:not(:has(.text)) voice-transcript {
+    flex: none;
+    margin-block-end: auto;
+  }
   .panel .gate,
   .dialog .gate {
     margin-block: auto;
@@ -299,8 +313,8 @@ export const agentStyles = css`
   .orb .text {
     align-self: stretch;
   }
-  .orb-button {
-    border-radius: 50%;
+  .orb .voice voice-start-button {
+    min-inline-size: 10em;
   }
   @media (forced-colors: active) {
     .launcher,
