@@ -82,6 +82,8 @@ export type VoiceAgentEventMap = {
  * @csspart problem - What the page's author has to correct.
  * @csspart controls - The row of buttons.
  * @csspart status - With `indicator` `message` `hint` `activity`: what `<voice-status>` shows.
+ * @csspart recovery - With `recovery-title` `steps` `step` `solved` `retry-button` `type-button`: what to do about the
+ * microphone.
  * @csspart meter - With `bar`: what `<voice-meter>` shows.
  * @csspart transcript - With `empty` `entry` `user` `assistant` `speaker` `text` `interrupted`.
  * @csspart start-button - The primary button; its picture is `icon`.
@@ -182,7 +184,8 @@ export class VoiceAgent extends LitElement implements AgentSettings {
     createSession: (signal) => createSession(this, this.#tools, signal),
     onevent: (name, detail) => {
       if (name === 'toolcall') this.#tools.tell(detail as ToolCallEvent)
-      else this.dispatchEvent(new CustomEvent(name, { detail, bubbles: BUBBLES[name], composed: BUBBLES[name] }))
+      else
+        this.dispatchEvent(new CustomEvent(name, { detail, bubbles: BUBBLES[name], composed: BUBBLES[name] }))
     },
   })
   readonly #sessionProvider = new ContextProvider<VoiceSession | null>(this, sessionContext, null)
@@ -335,7 +338,9 @@ export class VoiceAgent extends LitElement implements AgentSettings {
 }
 
 const controls = html`
-  <voice-status exportparts="status, indicator, message, hint, activity"></voice-status>
+  <voice-status
+    exportparts="status, indicator, message, hint, activity, recovery, recovery-title, steps, step, solved, retry-button, type-button"
+  ></voice-status>
   <voice-meter exportparts="meter, bar"></voice-meter>
   <voice-transcript
     exportparts="transcript, empty, entry, user, assistant, speaker, text, interrupted"

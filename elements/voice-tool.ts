@@ -1,5 +1,10 @@
 import { css, LitElement, nothing, type PropertyDeclarations } from 'lit'
-import { type AgentTools, type ToolDescription, type ToolElement, toolsContext } from './internal/agent-tools.ts'
+import {
+  type AgentTools,
+  type ToolDescription,
+  type ToolElement,
+  toolsContext,
+} from './internal/agent-tools.ts'
 import { define } from './internal/define.ts'
 import { type Context, ContextRequestEvent } from './internal/session-context.ts'
 import type { VoiceToolCallEvent } from './internal/tool-call-event.ts'

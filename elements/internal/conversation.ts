@@ -28,6 +28,12 @@ const OVER: ReadonlySet<string> = new Set(['closing', 'closed'])
 /** A failure is history once one of these begins. */
 const CLEARING: ReadonlySet<string> = new Set(['connecting', 'open', 'thinking', 'speaking'])
 
+/** A session that is still being made, and what gives it up. */
+interface Coming {
+  readonly made: Promise<VoiceSession>
+  readonly abort: AbortController
+}
+
 export interface ConversationOptions {
   /**
    * Makes the session for a start, now or, where what it takes is still being loaded, later; then `signal` says that
@@ -50,8 +56,7 @@ export class Conversation {
   #own = false
   #unbind: readonly (() => void)[] = []
   #error: Error | null = null
-  /** The session that is still being made, and what gives it up. */
-  #coming: { readonly made: Promise<void>; readonly abort: (reason: unknown) => void } | null = null
+  #coming: Coming | null = null
   #muted = false
   #volume = 1
   #strings = ENGLISH
@@ -131,10 +136,17 @@ export class Conversation {
    * @throws What making or starting the session throws; all but an abort is also told to `onevent`.
    */
   async start(): Promise<void> {
+    let coming: Coming | null = null
     try {
-      const coming = this.#make()
-      if (coming) await coming
+      coming = this.#make()
+      if (coming) {
+        const made = await coming.made
+        coming.abort.signal.throwIfAborted()
+        // The first of those who wait takes it up, and starts it at once.
+        if (coming === this.#coming) this.#replace(made, { own: true })
+      }
     } catch (error) {
+      if (coming === this.#coming) this.#coming = null
       this.#fail(error)
       throw error
     }
@@ -153,47 +165,38 @@ export class Conversation {
   }
 
   /** Makes a session where a new one is needed. @returns What to wait for where that takes time. */
-  #make(): Promise<void> | undefined {
-    if (this.#coming) return this.#coming.made
+  #make(): Coming | null {
     const { createSession } = this.#options
     const over = this.#session === null || (this.#own && OVER.has(this.#session.state))
-    if (!over || !createSession) return
+    if (this.#coming || !over || !createSession) return this.#coming
     const abort = new AbortController()
     const session = createSession(abort.signal)
     if (!(session instanceof Promise)) {
       this.#replace(session, { own: true })
-      return
+      return null
     }
-    const { promise, resolve, reject } = Promise.withResolvers<VoiceSession>()
+    const { promise: made, resolve, reject } = Promise.withResolvers<VoiceSession>()
     session.then(resolve, reject)
     abort.signal.addEventListener('abort', () => reject(abort.signal.reason))
-    const made = promise.then(
-      (session) => {
-        this.#coming = null
-        this.#replace(session, { own: true })
-      },
-      (error) => {
-        if (this.#coming?.made === made) this.#coming = null
-        this.#changed()
-        throw error
-      },
-    )
-    this.#coming = { made, abort: (reason) => abort.abort(reason) }
+    this.#coming = { made, abort }
     this.#error = null
     this.#changed()
-    return made
+    return this.#coming
   }
 
   #giveUp(): void {
     const coming = this.#coming
     this.#coming = null
-    coming?.abort(new DOMException('The conversation was stopped before it began', 'AbortError'))
+    if (!coming) return
+    coming.abort.abort(new DOMException('The conversation was stopped before it began', 'AbortError'))
+    this.#changed()
   }
 
   #replace(session: VoiceSession | null, { own }: { own: boolean }): void {
     for (const unbind of this.#unbind) unbind()
     if (this.#own) void this.#session?.stop()
     this.#session = session
+    this.#coming = null
     this.#own = own
     this.#error = null
     this.#unbind = session ? NAMES.map((name) => this.#bind(session, name)) : []
