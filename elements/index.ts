@@ -10,6 +10,7 @@ export {
 } from './internal/session-context.ts'
 export { VoiceToolCallEvent } from './internal/tool-call-event.ts'
 export { VoiceAgent, type VoiceAgentEventMap } from './voice-agent.ts'
+export type { VoiceDebug } from './voice-debug.ts'
 export { VoiceMeter } from './voice-meter.ts'
 export { VoiceMuteButton } from './voice-mute-button.ts'
 export type { VoiceRecovery } from './voice-recovery.ts'
