@@ -7,6 +7,13 @@ const LAZY = [
   './chunks/inlined-*.js',
 ]
 
+/** What the elements load besides: the adapter of the provider at hand, and help where it is needed. */
+const LAZY_ELEMENTS = [
+  ...['openai-realtime', 'deepgram-agent', 'deepgram-listen', 'deepgram-flux'].map((name) => `../${name}.js`),
+  './voice-recovery.js',
+  './voice-debug.js',
+]
+
 /** What a bundler makes of an import; measured without what loads later, or not at all. */
 const esbuild = (config) => ({
   ...config,
@@ -30,17 +37,29 @@ const lazy = (name, path, limit) =>
     modifyEsbuildConfig: (config) => esbuild({ ...config, external: ['./chunks/*.js'] }),
   })
 
+/** What it shares with the other elements is there already, Lit too, but for a directive that only it has. */
+const element = (name, path, limit) =>
+  entry(name, path, limit, {
+    modifyEsbuildConfig: (config) => esbuild({ ...config, external: ['../chunks/*.js', 'lit'] }),
+  })
+
 export default [
   entry('core with one provider', 'dist/index.js', '12 kB', { import: '{ VoiceSession, OpenAIRealtime }' }),
   lazy('the session engine, loaded when a conversation starts', 'dist/session-engine.js', '8 kB'),
   lazy('the audio engine, loaded with it', 'dist/audio-engine.js', '8.5 kB'),
   lazy('the tool runner, loaded where there are tools', 'dist/tool-runner.js', '2 kB'),
-  entry('voicewire/elements, Lit included', 'dist/elements/index.js', '28 kB'),
+  entry('voicewire/elements, Lit included', 'dist/elements/index.js', '28 kB', {
+    modifyEsbuildConfig: (config) => esbuild({ ...config, external: LAZY_ELEMENTS }),
+  }),
+  lazy('the adapter of OpenAI, loaded by the elements', 'dist/openai-realtime.js', '6.5 kB'),
+  lazy('the adapter of Deepgram’s agent, loaded by the elements', 'dist/deepgram-agent.js', '4 kB'),
+  element('<voice-recovery>, loaded where a microphone fails', 'dist/elements/voice-recovery.js', '3 kB'),
+  element('<voice-debug>, loaded for developers', 'dist/elements/voice-debug.js', '5 kB'),
   entry('voicewire/audio', 'dist/audio.js', '5.5 kB'),
   entry('the Resampler alone', 'dist/audio.js', '1.2 kB', { import: '{ Resampler }' }),
   entry('the LocalSpeechDetector alone', 'dist/audio.js', '1.5 kB', { import: '{ LocalSpeechDetector }' }),
   entry('voicewire/testing', 'dist/testing.js', '9 kB'),
-  entry('dist/voice-agent.js, the one file for a script tag', 'dist/voice-agent.js', '50 kB'),
+  entry('dist/voice-agent.js, the one file for a script tag', 'dist/voice-agent.js', '58 kB'),
   entry('worklets/capture.js, loaded by the microphone', 'dist/worklets/capture.js', '2 kB'),
   entry('worklets/playback.js, loaded by the speaker', 'dist/worklets/playback.js', '4 kB'),
   entry('worklets/recorder.js, loaded by a Recorder', 'dist/worklets/recorder.js', '2 kB'),
