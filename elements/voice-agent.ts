@@ -191,6 +191,8 @@ export class VoiceAgent extends LitElement implements AgentSettings {
   readonly #sessionProvider = new ContextProvider<VoiceSession | null>(this, sessionContext, null)
   readonly #internals: ElementInternals | null = this.attachInternals?.() ?? null
   #strings: Partial<Strings> = {}
+  /** The provider whose adapter was asked for. */
+  #awaited: string | null = null
 
   constructor() {
     super()
@@ -299,8 +301,11 @@ export class VoiceAgent extends LitElement implements AgentSettings {
   /** The adapter is loaded before anyone can ask for it, so that a click need not wait. */
   protected override updated(changed: PropertyValues<this>): void {
     if (changed.has('tools')) this.#tools.changed()
-    if (!changed.has('provider') || typeof this.provider !== 'string' || this.session) return
-    loadAdapter(this.provider).catch(() => {
+    const { provider, session } = this
+    // The default value counts for no change.
+    if (typeof provider !== 'string' || session || provider === this.#awaited) return
+    this.#awaited = provider
+    loadAdapter(provider).catch(() => {
       // The start says so, if there is one.
     })
   }

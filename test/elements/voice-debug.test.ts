@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import type { VoiceAgent, VoiceDebug } from '../../elements/index.ts'
 import '../../elements/index.ts'
 import '../../elements/voice-debug.ts'
-import { redact } from '../../elements/internal/redact.ts'
+import { redact, toRedactedJSON } from '../../elements/internal/redact.ts'
 import { until } from '../support/events.ts'
 import type { ScriptedSocket } from '../support/scripted-socket.ts'
 import {
@@ -331,7 +331,23 @@ describe('redact()', () => {
     })
   }
 
+  it('shortens a long text without leaving part of a secret', () => {
+    const text = `${'word '.repeat(399)}abcd1234efgh5678ijkl`
+    expect(redact(text)).to.equal(`${'word '.repeat(399)}…`)
+    expect(redact(`${'-'.repeat(100_000)}plum`, ['plum'])).to.equal('…')
+  })
+
   it('takes out what is known', () => {
     expect(redact('my word is plum', ['plum', 'is'])).to.equal('my word is [removed]')
+  })
+
+  it('toRedactedJSON() takes out the text of fields that are named as secrets', () => {
+    const value = { apiKey: 'plum', userToken: 'plum', inputTokens: 5, list: ['Bearer plum'] }
+    expect(JSON.parse(toRedactedJSON(value))).to.deep.equal({
+      apiKey: '[removed]',
+      userToken: '[removed]',
+      inputTokens: 5,
+      list: ['Bearer [removed]'],
+    })
   })
 })
