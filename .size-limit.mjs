@@ -45,6 +45,12 @@ const lazy = (name, path, limit) =>
 
 const LOCALES = ['ar', 'de', 'es', 'fr', 'it', 'ja', 'ko', 'nl', 'pl', 'pt', 'tr', 'zh']
 
+/** What it shares with the other elements is there already, Lit too, but for a directive that only it has. */
+const element = (name, path, limit) =>
+  entry(name, path, limit, {
+    modifyEsbuildConfig: (config) => esbuild({ ...config, external: ['../chunks/*.js', 'lit'] }),
+  })
+
 export default [
   entry('core with one provider', 'dist/index.js', '12 kB', { import: '{ VoiceSession, OpenAIRealtime }' }),
   lazy('the session engine, loaded when a conversation starts', 'dist/session-engine.js', '8 kB'),
@@ -56,6 +62,8 @@ export default [
   lazy('the adapter of OpenAI, loaded by the elements', 'dist/openai-realtime.js', '6.5 kB'),
   lazy('the adapter of Deepgram’s agent, loaded by the elements', 'dist/deepgram-agent.js', '4 kB'),
   ...LOCALES.map((name) => entry(`the words of ${name}`, `dist/locales/${name}.js`, '1 kB')),
+  element('<voice-recovery>, loaded where a microphone fails', 'dist/elements/voice-recovery.js', '3 kB'),
+  element('<voice-debug>, loaded for developers', 'dist/elements/voice-debug.js', '5 kB'),
   entry('voicewire/audio', 'dist/audio.js', '5.5 kB'),
   entry('the Resampler alone', 'dist/audio.js', '1.2 kB', { import: '{ Resampler }' }),
   entry('the LocalSpeechDetector alone', 'dist/audio.js', '1.5 kB', { import: '{ LocalSpeechDetector }' }),

@@ -8,6 +8,7 @@ export {
   type DeviceKind,
 } from './internal/conversation.ts'
 export type { Strings } from './internal/localization.ts'
+export type { RecoverableCode, RecoveryStrings, Steps } from './internal/recovery-strings.ts'
 export {
   type Context,
   ContextRequestEvent,
@@ -16,11 +17,13 @@ export {
 } from './internal/session-context.ts'
 export { VoiceToolCallEvent } from './internal/tool-call-event.ts'
 export { type AgentPlacement, VoiceAgent, type VoiceAgentEventMap } from './voice-agent.ts'
+export type { VoiceDebug } from './voice-debug.ts'
 export { VoiceDeviceSelect } from './voice-device-select.ts'
 export { VoiceMeter } from './voice-meter.ts'
 export { VoiceModeButton } from './voice-mode-button.ts'
 export { VoiceMuteButton } from './voice-mute-button.ts'
 export { VoiceOrb } from './voice-orb.ts'
+export type { VoiceRecovery } from './voice-recovery.ts'
 export { VoiceStartButton } from './voice-start-button.ts'
 export { VoiceStatus } from './voice-status.ts'
 export { VoiceTalkButton } from './voice-talk-button.ts'

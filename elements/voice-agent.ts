@@ -133,6 +133,13 @@ export type VoiceAgentEventMap = {
  * @csspart message - The state, or what went wrong.
  * @csspart hint - What to do about it.
  * @csspart activity - What the agent does.
+ * @csspart recovery - What to do about the microphone, of which the next ones are parts.
+ * @csspart recovery-title - What it is about.
+ * @csspart steps - The list of what to do.
+ * @csspart step - One of it.
+ * @csspart solved - That the microphone is allowed now.
+ * @csspart retry-button - The button that tries again.
+ * @csspart type-button - The button that goes on in text.
  * @csspart meter - What `<voice-meter>` shows.
  * @csspart bar - One bar of it; while it shows the agent it has the attribute `data-agent`.
  * @csspart transcript - The scrolled box of `<voice-transcript>`.
@@ -176,6 +183,7 @@ export class VoiceAgent extends LitElement implements AgentSettings {
     pushToTalk: { type: Boolean, attribute: 'push-to-talk', reflect: true },
     prePrompt: { type: Boolean, attribute: 'pre-prompt', reflect: true },
     consented: { type: Boolean, reflect: true },
+    debug: { type: Boolean, reflect: true },
     muted: { type: Boolean, noAccessor: true },
     volume: { attribute: false, noAccessor: true },
     strings: { attribute: false, noAccessor: true },
@@ -239,6 +247,8 @@ export class VoiceAgent extends LitElement implements AgentSettings {
   declare prePrompt: boolean
   /** Whether the user has agreed to what is in the slot `consent`; a page that remembers it sets it. */
   declare consented: boolean
+  /** Whether developers see how the session fares: loads `<voice-debug>`. */
+  declare debug: boolean
 
   readonly #permission = new MicrophonePermission()
   #focusedBefore: Element | null = null
@@ -257,6 +267,8 @@ export class VoiceAgent extends LitElement implements AgentSettings {
   readonly #internals: ElementInternals | null = this.attachInternals?.() ?? null
   #strings: Partial<Strings> = {}
   #locale: Partial<Strings> = {}
+  /** The provider whose adapter was asked for. */
+  #awaited: string | null = null
 
   constructor() {
     super()
@@ -284,6 +296,7 @@ export class VoiceAgent extends LitElement implements AgentSettings {
     this.pushToTalk = false
     this.prePrompt = false
     this.consented = false
+    this.debug = false
     this.addEventListener('keydown', this.#onkeydown)
     this.tools = []
     this.#showStates()
@@ -319,7 +332,7 @@ export class VoiceAgent extends LitElement implements AgentSettings {
   }
 
   set mode(mode: ConversationMode) {
-    this.#conversation.switchTo(mode === 'text' ? 'text' : 'voice')
+    this.#conversation.mode = mode === 'text' ? 'text' : 'voice'
   }
 
   /**
@@ -378,6 +391,11 @@ export class VoiceAgent extends LitElement implements AgentSettings {
 
   protected override willUpdate(changed: PropertyValues): void {
     if (changed.has('prePrompt') && this.prePrompt) this.#permission.ask()
+    if (changed.has('debug') && this.debug) {
+      import('./voice-debug.ts').catch(() => {
+        // The page goes on without it.
+      })
+    }
   }
 
   /** Ends the conversation, whoever made the session, unless the element only moves within the page. */
@@ -389,7 +407,7 @@ export class VoiceAgent extends LitElement implements AgentSettings {
   }
 
   protected override render(): TemplateResult {
-    const { layout, mode, open, pushToTalk } = this
+    const { layout, mode, open, pushToTalk, debug } = this
     const { error, strings: words, action } = this.#conversation
     return renderAgent({
       layout,
@@ -397,6 +415,7 @@ export class VoiceAgent extends LitElement implements AgentSettings {
       mode,
       open,
       pushToTalk,
+      debug,
       active: action !== 'start',
       step: this.#gate.step,
       composed: this.#composed,
@@ -411,7 +430,7 @@ export class VoiceAgent extends LitElement implements AgentSettings {
 
   protected override updated(changed: PropertyValues): void {
     if (changed.has('tools')) this.#tools.changed()
-    if (changed.has('provider')) this.#preload()
+    this.#preload()
     this.#followGate()
     const dialog = this.#inside('.dialog')
     const left = !this.open && dialog?.matches(':focus-within')
@@ -425,8 +444,11 @@ export class VoiceAgent extends LitElement implements AgentSettings {
 
   /** The adapter is loaded before anyone can ask for it, so that a click need not wait; but not before a consent. */
   #preload(): void {
-    if (typeof this.provider !== 'string' || this.session || this.#asksConsent) return
-    loadAdapter(this.provider).catch(() => {
+    const { provider, session } = this
+    // The default value counts for no change.
+    if (typeof provider !== 'string' || session || provider === this.#awaited || this.#asksConsent) return
+    this.#awaited = provider
+    loadAdapter(provider).catch(() => {
       // The start says so, if there is one.
     })
   }

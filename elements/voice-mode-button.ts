@@ -1,4 +1,5 @@
 import { html, type TemplateResult } from 'lit'
+import type { ConversationMode } from './internal/conversation.ts'
 import { define } from './internal/define.ts'
 import { keyboard, microphone } from './internal/icons.ts'
 import { SessionElement } from './internal/session-element.ts'
@@ -31,10 +32,14 @@ export class VoiceModeButton extends SessionElement {
       type="button"
       title=${label}
       ?disabled=${!conversation}
-      @click=${() => conversation?.switchTo(other)}
+      @click=${() => this.#change(other)}
     >
       <slot name=${other}>${picture}<span class="unseen">${label}</span></slot>
     </button>`
+  }
+
+  #change(mode: ConversationMode): void {
+    if (this.conversation) this.conversation.mode = mode
   }
 }
 

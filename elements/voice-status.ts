@@ -1,5 +1,6 @@
 import { css, html, nothing, type TemplateResult } from 'lit'
 import { define } from './internal/define.ts'
+import { type ContextRequestEvent, conversationContext } from './internal/session-context.ts'
 import { SessionElement } from './internal/session-element.ts'
 import { base } from './internal/styles.ts'
 
@@ -12,6 +13,7 @@ import { base } from './internal/styles.ts'
  * @csspart message - The state, or what went wrong.
  * @csspart hint - What to do about it.
  * @csspart activity - What the agent does.
+ * @csspart recovery - What to do about the microphone, with the parts of `<voice-recovery>`.
  */
 export class VoiceStatus extends SessionElement {
   static override styles = [
@@ -75,19 +77,46 @@ export class VoiceStatus extends SessionElement {
     const { conversation, words } = this
     const state = conversation?.state ?? 'closed'
     const error = conversation?.error
+    const recovery = error && this.#recovery(error)
     const activity = error || state !== 'open' ? null : this.#activity()
     return html`<div class="root ${error ? 'failed' : state}" part="status">
       <span class="indicator" part="indicator"></span>
       <div class=${activity ? 'unseen' : ''} role="status">
         <span class="message" part="message">${error ? this.#sentence(error) : words[state]}</span>
         ${
-          error && 'hint' in error && error.hint
+          error && 'hint' in error && error.hint && !recovery
             ? html`<span class="hint" part="hint">${error.hint}</span>`
             : nothing
         }
       </div>
       ${activity ? html`<span class="activity" part="activity" aria-hidden="true">${activity}</span>` : nothing}
-    </div>`
+    </div>
+    ${recovery ?? nothing}`
+  }
+
+  /** Where a user can do something about the microphone. It is loaded then; until it is there the hint stands alone. */
+  #recovery({ code = '' }: Error & { code?: string }): TemplateResult | null {
+    if (!/^(microphone-(?!rate)|insecure-)/.test(code)) return null
+    if (!globalThis.customElements.get('voice-recovery')) {
+      import('./voice-recovery.ts').then(
+        () => this.requestUpdate(),
+        () => {
+          // The hint says the most of it.
+        },
+      )
+      return null
+    }
+    return html`<voice-recovery
+      exportparts="recovery, recovery-title, steps, step, solved, retry-button, type-button"
+      @context-request=${this.#answer}
+    ></voice-recovery>`
+  }
+
+  /** What is inside shows the same conversation, also where that is not the one of the agent around. */
+  #answer(event: ContextRequestEvent<unknown>): void {
+    if (event.context !== conversationContext || !this.conversation) return
+    event.stopPropagation()
+    event.callback(this.conversation)
   }
 
   #activity(): string | null {

@@ -23,6 +23,7 @@ export interface AgentView {
   readonly composed: boolean
   /** What the page's author has to correct; empty where nothing. */
   readonly problem: string
+  readonly debug: boolean
   /** Whether nothing was said so far. */
   readonly empty: boolean
   readonly toggleOpen: () => void
@@ -31,7 +32,9 @@ export interface AgentView {
   readonly onslotchange: () => void
 }
 
-const status = html`<voice-status exportparts="status, indicator, message, hint, activity"></voice-status>`
+const status = html`<voice-status 
+  exportparts="status, indicator, message, hint, activity, recovery, recovery-title, steps, step, solved, retry-button, type-button"
+></voice-status>`
 const meter = html`<voice-meter exportparts="meter, bar"></voice-meter>`
 const picture = html`<voice-orb exportparts="orb, halo, ball"></voice-orb>`
 const transcript = html`<voice-transcript
@@ -46,6 +49,10 @@ const input = html`<voice-text-input exportparts="input, field, send-button, ico
 
 /** Everything in an agent's shadow root. */
 export function renderAgent(view: AgentView): TemplateResult {
+  return html`${arrange(view)}${view.debug ? html`<voice-debug></voice-debug>` : nothing}`
+}
+
+function arrange(view: AgentView): TemplateResult {
   const { layout, words, step, composed, empty } = view
   switch (layout) {
     case 'floating':

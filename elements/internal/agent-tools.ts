@@ -19,7 +19,7 @@ type JsonSchema = Exclude<NonNullable<ToolParameters>, { readonly '~standard': u
 export type ToolDescription = Omit<ToolDefinition<JsonSchema>, 'handler' | 'endpoint'>
 
 /** What an agent takes for a tool. */
-export type AgentTool = Tool | ToolDescription | ToolDefinition | ToolDefinition<JsonSchema>
+export type AgentTool = Tool | ToolDescription | ToolDefinition<JsonSchema>
 
 /** An element that describes a tool, and is asked for the answers. */
 export interface ToolElement extends EventTarget {
@@ -84,7 +84,7 @@ export class AgentTools {
       ...(sessionOptions.tools ?? []),
       ...tools.map((tool) => {
         if ('declaration' in tool) return tool
-        if ('handler' in tool || 'endpoint' in tool) return defineTool(tool as ToolDefinition)
+        if ('handler' in tool || 'endpoint' in tool) return defineTool(tool as ToolDefinition<JsonSchema>)
         return asked(tool, this.#owner)
       }),
       ...[...this.#elements].map((element) => asked(element.describe(), element)),

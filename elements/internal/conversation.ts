@@ -54,6 +54,12 @@ export type ConversationAction = 'start' | 'cancel' | 'stop'
 /** Whether the user speaks or types. */
 export type ConversationMode = 'voice' | 'text'
 
+/** A session that is still being made, and what gives it up. */
+interface Coming {
+  readonly made: Promise<VoiceSession>
+  readonly abort: AbortController
+}
+
 export interface ConversationOptions {
   /** Asks the user for what has to be agreed to before anything begins; null where that is nothing. */
   readonly gate?: () => Promise<void> | null
@@ -64,12 +70,6 @@ export interface ConversationOptions {
   readonly createSession?: (signal: AbortSignal) => VoiceSession | Promise<VoiceSession>
   /** Called with all that the session says, and with why a start failed. */
   readonly onevent?: (name: VoiceEventName, payload: unknown) => void
-}
-
-/** A session that is being made. */
-interface Coming {
-  readonly made: Promise<void>
-  readonly abort: AbortController
 }
 
 /** What sound comes in by, or goes out by. */
@@ -87,7 +87,6 @@ export class Conversation {
   #own = false
   #unbind: readonly (() => void)[] = []
   #error: Error | null = null
-  /** The session that is still being made, and what gives it up. */
   #coming: Coming | null = null
   #muted = false
   #mode: ConversationMode = 'voice'
@@ -143,7 +142,7 @@ export class Conversation {
     return this.#mode
   }
 
-  switchTo(mode: ConversationMode): void {
+  set mode(mode: ConversationMode) {
     if (mode === this.#mode) return
     this.#mode = mode
     if (mode === 'voice') {
@@ -214,11 +213,17 @@ export class Conversation {
   async start(): Promise<void> {
     const agreed = this.#options.gate?.()
     if (agreed) await agreed
+    let coming: Coming | null = null
     try {
-      const coming = this.#make()
-      if (coming) await coming.made
-      coming?.abort.signal.throwIfAborted()
+      coming = this.#make()
+      if (coming) {
+        const made = await coming.made
+        coming.abort.signal.throwIfAborted()
+        // The first of those who wait takes it up, and starts it at once.
+        if (coming === this.#coming) this.#replace(made, { own: true })
+      }
     } catch (error) {
+      if (coming === this.#coming) this.#coming = null
       this.#fail(error)
       throw error
     }
@@ -273,27 +278,18 @@ export class Conversation {
 
   /** Makes a session where a new one is needed. @returns What to wait for where that takes time. */
   #make(): Coming | null {
-    if (this.#coming) return this.#coming
     const { createSession } = this.#options
     const over = this.#session === null || (this.#own && OVER.has(this.#session.state))
-    if (!over || !createSession) return null
+    if (this.#coming || !over || !createSession) return this.#coming
     const abort = new AbortController()
     const session = createSession(abort.signal)
     if (!(session instanceof Promise)) {
       this.#replace(session, { own: true })
       return null
     }
-    const { promise, resolve, reject } = Promise.withResolvers<VoiceSession>()
+    const { promise: made, resolve, reject } = Promise.withResolvers<VoiceSession>()
     session.then(resolve, reject)
     abort.signal.addEventListener('abort', () => reject(abort.signal.reason))
-    const made = promise.then(
-      (session) => this.#replace(session, { own: true }),
-      (error) => {
-        if (this.#coming?.made === made) this.#coming = null
-        this.#changed()
-        throw error
-      },
-    )
     this.#coming = { made, abort }
     this.#error = null
     this.#changed()
@@ -303,13 +299,16 @@ export class Conversation {
   #giveUp(): void {
     const coming = this.#coming
     this.#coming = null
-    coming?.abort.abort(new DOMException('The conversation was stopped before it began', 'AbortError'))
+    if (!coming) return
+    coming.abort.abort(new DOMException('The conversation was stopped before it began', 'AbortError'))
+    this.#changed()
   }
 
   #replace(session: VoiceSession | null, { own }: { own: boolean }): void {
     for (const unbind of this.#unbind) unbind()
     if (this.#own) void this.#session?.stop()
     this.#session = session
+    this.#coming = null
     this.#own = own
     this.#error = null
     this.#unbind = session ? NAMES.map((name) => this.#bind(session, name)) : []

@@ -1,4 +1,5 @@
 import type { VoiceErrorCode } from '../../src/index.ts'
+import type { RecoveryStrings } from './recovery-strings.ts'
 
 /** Every word that the elements show or speak. */
 export interface Strings {
@@ -55,6 +56,10 @@ export interface Strings {
   readonly misconfigured: string
   /** Sentences for errors, by code; an error without one speaks for itself. */
   readonly errors: { readonly [K in VoiceErrorCode]?: string }
+  /** What `<voice-recovery>` says; what is left out is English, which is loaded with the element. */
+  readonly recovery?: Partial<Omit<RecoveryStrings, 'steps'>> & {
+    readonly steps?: Partial<RecoveryStrings['steps']>
+  }
 }
 
 /** The words of a page that sets none. */

@@ -72,6 +72,7 @@ async function createLater(
   const close = (): void => {
     if (!given && context.state !== 'closed') void context.close()
   }
+  signal.addEventListener('abort', close)
   try {
     const adapter = await loadAdapter(settings.provider as string)
     signal.throwIfAborted()

@@ -42,7 +42,7 @@ export class VoiceToolCallEvent extends CustomEvent<ToolCallEvent> {
     if (!this.#answering || this.eventPhase === Event.NONE) {
       const why = this.#answering ? 'it is over' : this.#why
       throw new DOMException(
-        `Cannot answer the call as toolcall must be an event that waits for an answer: ${why}`,
+        `Cannot call respondWith as the event must wait for an answer: ${why}`,
         'InvalidStateError',
       )
     }

@@ -161,3 +161,24 @@ test('README: the tool is called as it stands', { timeout: 60_000 }, async () =>
     },
   })
 })
+
+test('README: the tool in HTML is called as it stands', { timeout: 60_000 }, async () => {
+  const html = `<script type="module" src="/dist/voice-agent.js"></script>${examples('html')[1]}
+    <script type="module" src="/dist/example.js"></script>`
+  const code = `${examples('js')[0]}
+    const agent = document.querySelector('voice-agent')
+    agent.addEventListener('statechange', ({ detail }) => {
+      if (detail.state === 'open') agent.session.sendText('Please set color to teal')
+    })
+    agent.addEventListener('toolcall', ({ detail }) => {
+      if (detail.status === 'done') console.log(detail.output, document.body.style.background)
+    })`
+  await tryOut(html, {
+    script: { path: '/dist/example.js', code },
+    check: async (page) => {
+      const painted = page.waitForEvent('console', (message) => message.text().startsWith('It is'))
+      await page.getByRole('button', { name: 'Start conversation' }).click()
+      assert.equal((await painted).text(), 'It is painted teal')
+    },
+  })
+})

@@ -75,6 +75,33 @@ describe('<voice-agent> under Content-Security-Policy: default-src "self"', () =
     expect(violations).to.deep.equal([])
   })
 
+  it('is whole where it has tools, help with the microphone, and the diagnostics', async () => {
+    const { page, violations } = await strictPage()
+    await load(page, new URL('../../elements/index.ts', import.meta.url).href)
+    await load(page, new URL('../../elements/voice-debug.ts', import.meta.url).href)
+    page.document.body.innerHTML = `<voice-agent><voice-tool name="look" description="Looks">
+      <script type="application/json">{ "type": "object", "title": "Look" }</script>
+    </voice-tool></voice-agent><voice-debug open></voice-debug>`
+    const agent = page.document.querySelector('voice-agent')!
+    const debug = page.document.querySelector('voice-debug')!
+    agent.getToken = () => 'token'
+    agent.sessionOptions = SCRIPTED
+    const socket = await open({ start: () => agent.start() })
+    const { session } = socket.texts[0] as unknown as { session: { tools: { parameters: object }[] } }
+    expect(session.tools[0]?.parameters).to.deep.equal({ type: 'object', title: 'Look' })
+    debug.session = agent.session
+    await until(() => deepAll(debug, 'dd').some(({ textContent }) => textContent === 'open'))
+    expect(page.getComputedStyle(deep(debug, '.root')).position).to.equal('fixed')
+    await agent.stop()
+    page.navigator.mediaDevices.getUserMedia = () =>
+      Promise.reject(new page.DOMException('Denied', 'NotAllowedError'))
+    agent.sessionOptions = {}
+    await agent.start().catch(() => {})
+    await until(() => deepAll(agent, '[part=step]').length > 0)
+    expect(page.getComputedStyle(deep(agent, '[part=retry-button]')).cursor).to.equal('pointer')
+    expect(violations).to.deep.equal([])
+  })
+
   it('is a test that can fail: an inline style is forbidden there', async () => {
     const { page, violations } = await strictPage()
     const told = new Promise((resolve) =>

@@ -1,0 +1,399 @@
+import { css, html, nothing, type PropertyDeclarations, type TemplateResult } from 'lit'
+import { repeat } from 'lit/directives/repeat.js'
+import type { MicrophoneSettings } from '../src/index.ts'
+import { define } from './internal/define.ts'
+import { diagnose } from './internal/diagnostics.ts'
+import { redact, toRedactedJSON } from './internal/redact.ts'
+import { SessionElement } from './internal/session-element.ts'
+import { type LoggedEvent, SessionLog } from './internal/session-log.ts'
+import { base } from './internal/styles.ts'
+
+/** Four times a second is as fast as one can read, and slows no session. */
+const UPDATE_MS = 250
+
+const FILE = 'voicewire-diagnostics.json'
+
+/** What of a `<voice-agent>` is nobody's business. */
+interface Secrets {
+  readonly apiKey?: string | null
+  readonly instructions?: string | null
+}
+
+/**
+ * Shows a developer how a session fares: sound, line, latency, cost, and the last events. It stands in a corner of
+ * the window, over everything. While it is closed it only keeps the last events; while it is open it shows what is new
+ * four times a second. What is copied or downloaded has no keys, tokens, tickets, queries of addresses or
+ * instructions in it, and what was said only where the reader asks for it. Its words are English.
+ *
+ * @attr {boolean} open - Whether it is unfolded.
+ * @cssproperty --voicewire-debug-inline-size - Its width; default `26em`.
+ * @cssproperty --voicewire-debug-block-size - Its greatest height; default `70vh`.
+ * @csspart debug - All of it.
+ * @csspart toggle-button - Opens and closes it.
+ * @csspart facts - The figures.
+ * @csspart turns - The latencies of the last turns.
+ * @csspart messages - The messages, counted by type.
+ * @csspart events - The list of events.
+ * @csspart event - One of them.
+ * @csspart copy-button - Copies the diagnostics.
+ * @csspart download-button - Saves them to a file.
+ */
+export class VoiceDebug extends SessionElement {
+  static override properties: PropertyDeclarations = { open: { type: Boolean, reflect: true } }
+
+  static override styles = [
+    base,
+    css`
+      .root {
+        position: fixed;
+        inset-block: auto 0.5em;
+        inset-inline: auto 0.5em;
+        inline-size: fit-content;
+        max-inline-size: calc(100vw - 1em);
+        max-block-size: var(--voicewire-debug-block-size, 70vh);
+        overflow: auto;
+        border: 1px solid var(--border);
+        border-radius: 0.75em;
+        background: var(--surface);
+        font-size: 0.75rem;
+      }
+      .panel {
+        box-sizing: border-box;
+        inline-size: var(--voicewire-debug-inline-size, 26em);
+        max-inline-size: 100%;
+        padding: 0 0.75em 0.75em;
+      }
+      button {
+        padding: 0.5em 0.75em;
+        border: 1px solid var(--border);
+        border-radius: 0.5em;
+        background: none;
+        color: inherit;
+        cursor: pointer;
+        font: inherit;
+      }
+      .toggle {
+        border: 0;
+        font-weight: 600;
+      }
+      dl {
+        display: grid;
+        grid-template-columns: auto 1fr;
+        gap: 0.125em 1em;
+        margin: 0 0 0.75em;
+      }
+      dt,
+      caption,
+      th,
+      time {
+        color: var(--secondary);
+        font-weight: 400;
+        text-align: start;
+      }
+      dd,
+      td {
+        margin: 0;
+        overflow-wrap: anywhere;
+        font-variant-numeric: tabular-nums;
+      }
+      td,
+      th {
+        padding-inline-end: 1em;
+      }
+      meter {
+        inline-size: 100%;
+      }
+      details {
+        margin-block-end: 0.5em;
+      }
+      summary {
+        cursor: pointer;
+      }
+      ol {
+        max-block-size: 20em;
+        margin: 0;
+        padding: 0;
+        overflow: auto;
+        list-style: none;
+      }
+      ol details {
+        margin: 0;
+      }
+      .warning,
+      .error {
+        color: var(--danger);
+      }
+      pre {
+        margin: 0;
+        overflow-wrap: anywhere;
+        white-space: pre-wrap;
+      }
+      .actions {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: center;
+        gap: 0.5em;
+      }
+      [role='status'] {
+        margin: 0;
+      }
+    `,
+  ]
+
+  /** Whether it is unfolded; default false. */
+  declare open: boolean
+  #log: SessionLog | null = null
+  /** The ids of the events that are unfolded. */
+  readonly #unfolded = new Set<number>()
+  #timer: ReturnType<typeof setInterval> | undefined
+  #drawnAt = Number.NEGATIVE_INFINITY
+  #withText = false
+  #said = ''
+
+  constructor() {
+    super()
+    this.open = false
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    this.requestUpdate('open', !this.open)
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback()
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    this.#watch(null)
+  }
+
+  /** Follows the session at once, so that nothing of a new one is missed. */
+  override requestUpdate(...args: Parameters<SessionElement['requestUpdate']>): void {
+    super.requestUpdate(...args)
+    // The first call comes from the constructor of the base class.
+    if (#log in this) this.#watch(this.isConnected ? this.session : null)
+  }
+
+  protected override shouldUpdate(changed: Map<PropertyKey, unknown>): boolean {
+    return this.open || changed.has('open')
+  }
+
+  /** A session changes more often than one can read. */
+  protected override async scheduleUpdate(): Promise<void> {
+    const wait = this.open ? this.#drawnAt + UPDATE_MS - performance.now() : 0
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
+    await super.scheduleUpdate()
+  }
+
+  protected override updated(): void {
+    this.#drawnAt = performance.now()
+    const root = this.renderRoot.querySelector<HTMLElement>('.root')
+    // Browsers without popovers show it where it stands.
+    if (this.isConnected && root?.popover && !root.matches(':popover-open')) root.showPopover()
+    const running = this.open && this.isConnected
+    if (running) this.#timer ??= setInterval(() => this.requestUpdate(), UPDATE_MS)
+    else clearInterval(this.#timer)
+    if (!running) this.#timer = undefined
+  }
+
+  protected override render(): TemplateResult {
+    return html`<section class="root" part="debug" popover="manual" aria-label="Voice diagnostics">
+      <button
+        class="toggle"
+        part="toggle-button"
+        type="button"
+        aria-expanded=${this.open}
+        @click=${this.#toggle}
+      >
+        Diagnostics
+      </button>
+      ${this.open ? this.#panel() : nothing}
+    </section>`
+  }
+
+  #panel(): TemplateResult {
+    return html`<div class="panel">
+      ${this.#facts()} ${this.#turns()} ${this.#messages()} ${this.#events()}
+      <div class="actions">
+        <button part="copy-button" type="button" @click=${this.#copy}>Copy diagnostics</button>
+        <button part="download-button" type="button" @click=${this.#download}>Download</button>
+        <label>
+          <input type="checkbox" .checked=${this.#withText} @change=${this.#ontext} /> with text
+        </label>
+        <p role="status">${this.#said}</p>
+      </div>
+    </div>`
+  }
+
+  #facts(): TemplateResult {
+    const { session, conversation } = this
+    const { inputLevel = 0, outputLevel = 0 } = session ?? {}
+    const stats = session?.stats
+    const { tokenMs, dialMs, handshakeMs } = stats?.connect ?? {}
+    const { usage, microphone } = stats ?? {}
+    const facts: readonly (readonly [string, unknown])[] = [
+      ['State', conversation?.state ?? 'no session'],
+      ['Agent', session?.agentState],
+      ['Provider', session?.provider.name],
+      ['Error', conversation?.error && this.#clean(conversation.error.message)],
+      ['Buffered, delay', stats && `${ms(stats.bufferedMs)}, ${ms(stats.delayMs)}`],
+      ['Underruns, gaps', stats && `${stats.underruns}, ${ms(stats.gapMs)}`],
+      ['Sent, received', stats && `${kB(stats.bytesSent)}, ${kB(stats.bytesReceived)}`],
+      ['Given up', stats && ms(stats.droppedMs)],
+      ['Connect', stats?.connect && `token ${ms(tokenMs)}, dial ${ms(dialMs)}, handshake ${ms(handshakeMs)}`],
+      [
+        'Tokens',
+        usage && `${usage.inputTokens} in (${usage.cachedTokens} cached), ${usage.outputTokens} out`,
+      ],
+      ['Microphone', microphone ? settingsOf(microphone) : 'none'],
+    ]
+    return html`<dl part="facts">
+      <dt>User</dt>
+      <dd><meter aria-label="Loudness of the user" .value=${inputLevel}></meter></dd>
+      <dt>Agent</dt>
+      <dd><meter aria-label="Loudness of the agent" .value=${outputLevel}></meter></dd>
+      ${facts.map(([name, value]) => (value ? html`<dt>${name}</dt><dd>${value}</dd>` : nothing))}
+    </dl>`
+  }
+
+  #turns(): TemplateResult | typeof nothing {
+    const { turns = [] } = this.#log ?? {}
+    if (turns.length === 0) return nothing
+    return html`<table part="turns">
+      <caption>Turns, newest first</caption>
+      <tr><th scope="col">Heard after</th><th scope="col">First byte</th><th scope="col">Model</th></tr>
+      ${turns
+        .toReversed()
+        .map(
+          ({ responseMs, firstByteMs, provider }) =>
+            html`<tr><td>${ms(responseMs)}</td><td>${ms(firstByteMs)}</td><td>${ms(provider?.thinkMs)}</td></tr>`,
+        )}
+    </table>`
+  }
+
+  #messages(): TemplateResult {
+    const messages = [...(this.#log?.messages ?? [])].sort(([, a], [, b]) => b.count - a.count)
+    const count = messages.reduce((sum, [, message]) => sum + message.count, 0)
+    return html`<details part="messages">
+      <summary>${count} messages</summary>
+      <table>
+        <tr><th scope="col">Message</th><th scope="col">Count</th><th scope="col">Size</th></tr>
+        ${messages.map(
+          ([type, { count, size }]) => html`<tr><td>${type}</td><td>${count}</td><td>${kB(size)}</td></tr>`,
+        )}
+      </table>
+    </details>`
+  }
+
+  #events(): TemplateResult {
+    const { events = [] } = this.#log ?? {}
+    return html`<details open>
+      <summary>${events.length} events</summary>
+      <ol part="events" tabindex="0" aria-label="Events, newest first">
+        ${repeat(
+          events.toReversed(),
+          ({ id }) => id,
+          (event) => this.#event(event),
+        )}
+      </ol>
+    </details>`
+  }
+
+  /** What is folded costs nothing. */
+  #event({ id, at, name, times, facts, text }: LoggedEvent): TemplateResult {
+    const unfolded = this.#unfolded.has(id)
+    const fold = ({ target }: Event): void => {
+      if ((target as HTMLDetailsElement).open) this.#unfolded.add(id)
+      else this.#unfolded.delete(id)
+      this.requestUpdate()
+    }
+    const subject = facts['code'] ?? facts['state'] ?? facts['name'] ?? facts['role']
+    return html`<li part="event">
+      <details @toggle=${fold}>
+        <summary class=${name}>
+          <time>${new Date(at).toISOString().slice(11, 23)}</time> ${name} ${subject}
+          ${times > 1 ? `×${times}` : nothing}
+        </summary>
+        ${unfolded ? html`<pre>${toRedactedJSON({ ...facts, ...text }, this.#secrets)}</pre>` : nothing}
+      </details>
+    </li>`
+  }
+
+  #toggle(): void {
+    this.open = !this.open
+  }
+
+  #ontext({ target }: Event): void {
+    this.#withText = (target as HTMLInputElement).checked
+  }
+
+  async #copy(): Promise<void> {
+    try {
+      await navigator.clipboard.writeText(this.#diagnostics)
+      this.#say('Copied')
+    } catch {
+      this.#say('The browser does not let the page copy: download it')
+    }
+  }
+
+  #download(): void {
+    const href = URL.createObjectURL(new Blob([this.#diagnostics], { type: 'application/json' }))
+    Object.assign(this.ownerDocument.createElement('a'), { href, download: FILE }).click()
+    URL.revokeObjectURL(href)
+    this.#say('Downloaded')
+  }
+
+  #say(text: string): void {
+    this.#said = text
+    this.requestUpdate()
+  }
+
+  #watch(session: SessionElement['session']): void {
+    if (session === (this.#log?.session ?? null)) return
+    this.#log?.close()
+    this.#log = session && new SessionLog(session)
+    this.#unfolded.clear()
+  }
+
+  get #diagnostics(): string {
+    return diagnose(this.conversation ?? null, this.#log, {
+      withText: this.#withText,
+      secrets: this.#secrets,
+    })
+  }
+
+  #clean(text: string): string {
+    return redact(text, this.#secrets)
+  }
+
+  /** What the agent around it must not give away, wherever it may turn up. */
+  get #secrets(): readonly string[] {
+    const root = this.getRootNode()
+    const host = root instanceof ShadowRoot ? root.host : null
+    const { apiKey, instructions } = (this.closest('voice-agent') ?? host ?? {}) as Secrets
+    return [apiKey, instructions].filter((secret) => typeof secret === 'string')
+  }
+}
+
+function ms(value: number | null | undefined): string {
+  return value == null ? '–' : `${Math.round(value)} ms`
+}
+
+function kB(bytes: number): string {
+  return `${(bytes / 1000).toFixed(1)} kB`
+}
+
+function settingsOf({ label, sampleRate, ...more }: MicrophoneSettings): string {
+  const processing = (['echoCancellation', 'noiseSuppression', 'autoGainControl'] as const).filter(
+    (name) => more[name],
+  )
+  return [label, sampleRate && `${sampleRate} Hz`, ...processing].filter(Boolean).join(', ')
+}
+
+define('voice-debug', VoiceDebug)
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'voice-debug': VoiceDebug
+  }
+}
