@@ -3,10 +3,16 @@
  * are tools, and the worklets' code as a string only where the files beside the package cannot be had.
  */
 const LAZY = [
-  ...['audio-engine', 'session-engine', 'tool-runner', 'orb', 'wave'].flatMap((name) => [
-    `./${name}.js`,
-    `../${name}.js`,
-  ]),
+  ...[
+    'audio-engine',
+    'session-engine',
+    'tool-runner',
+    'device-choice',
+    'hold-to-talk',
+    'orb',
+    'text-field',
+    'wave',
+  ].flatMap((name) => [`./${name}.js`, `../${name}.js`]),
   './chunks/inlined-*.js',
 ]
 
@@ -27,10 +33,10 @@ const entry = (name, path, limit, more = {}) => ({
   ...more,
 })
 
-/** What it shares with the core is there already. */
+/** What it shares with the core and the elements is there already. */
 const lazy = (name, path, limit) =>
   entry(name, path, limit, {
-    modifyEsbuildConfig: (config) => esbuild({ ...config, external: ['./chunks/*.js'] }),
+    modifyEsbuildConfig: (config) => esbuild({ ...config, external: ['./chunks/*.js', 'lit'] }),
   })
 
 export default [
@@ -38,12 +44,17 @@ export default [
   lazy('the session engine, loaded when a conversation starts', 'dist/session-engine.js', '8 kB'),
   lazy('the audio engine, loaded with it', 'dist/audio-engine.js', '8.5 kB'),
   lazy('the tool runner, loaded where there are tools', 'dist/tool-runner.js', '2 kB'),
-  entry('voicewire/elements, Lit included', 'dist/elements/index.js', '28 kB'),
+  entry('voicewire/elements, Lit included', 'dist/elements/index.js', '30 kB'),
+  lazy('a text input, loaded where there is one', 'dist/text-field.js', '1.5 kB'),
+  lazy('a choice of devices, loaded where there is one', 'dist/device-choice.js', '1.8 kB'),
+  lazy('a button to hold, loaded where there is one', 'dist/hold-to-talk.js', '1.8 kB'),
+  lazy('an orb, loaded where there is one', 'dist/orb.js', '1.8 kB'),
+  lazy('a wave, loaded where there is one', 'dist/wave.js', '1 kB'),
   entry('voicewire/audio', 'dist/audio.js', '5.5 kB'),
   entry('the Resampler alone', 'dist/audio.js', '1.2 kB', { import: '{ Resampler }' }),
   entry('the LocalSpeechDetector alone', 'dist/audio.js', '1.5 kB', { import: '{ LocalSpeechDetector }' }),
   entry('voicewire/testing', 'dist/testing.js', '9 kB'),
-  entry('dist/voice-agent.js, the one file for a script tag', 'dist/voice-agent.js', '50 kB'),
+  entry('dist/voice-agent.js, the one file for a script tag', 'dist/voice-agent.js', '56 kB'),
   entry('worklets/capture.js, loaded by the microphone', 'dist/worklets/capture.js', '2 kB'),
   entry('worklets/playback.js, loaded by the speaker', 'dist/worklets/playback.js', '4 kB'),
   entry('worklets/recorder.js, loaded by a Recorder', 'dist/worklets/recorder.js', '2 kB'),
