@@ -14,6 +14,16 @@ const LAZY = [
     'wave',
   ].flatMap((name) => [`./${name}.js`, `../${name}.js`]),
   './chunks/inlined-*.js',
+  './locales/*.js',
+  '../locales/*.js',
+]
+
+/** What the elements load besides: the adapter of the provider at hand, and help where it is needed. */
+const LAZY_ELEMENTS = [
+  ...LAZY,
+  ...['openai-realtime', 'deepgram-agent', 'deepgram-listen', 'deepgram-flux'].map((name) => `../${name}.js`),
+  './voice-recovery.js',
+  './voice-debug.js',
 ]
 
 /** What a bundler makes of an import; measured without what loads later, or not at all. */
@@ -39,12 +49,19 @@ const lazy = (name, path, limit) =>
     modifyEsbuildConfig: (config) => esbuild({ ...config, external: ['./chunks/*.js', 'lit'] }),
   })
 
+const LOCALES = ['ar', 'de', 'es', 'fr', 'it', 'ja', 'ko', 'nl', 'pl', 'pt', 'tr', 'zh']
+
 export default [
   entry('core with one provider', 'dist/index.js', '12 kB', { import: '{ VoiceSession, OpenAIRealtime }' }),
   lazy('the session engine, loaded when a conversation starts', 'dist/session-engine.js', '8 kB'),
   lazy('the audio engine, loaded with it', 'dist/audio-engine.js', '8.5 kB'),
   lazy('the tool runner, loaded where there are tools', 'dist/tool-runner.js', '2 kB'),
-  entry('voicewire/elements, Lit included', 'dist/elements/index.js', '30 kB'),
+  entry('voicewire/elements, Lit included', 'dist/elements/index.js', '30 kB', {
+    modifyEsbuildConfig: (config) => esbuild({ ...config, external: LAZY_ELEMENTS }),
+  }),
+  lazy('the adapter of OpenAI, loaded by the elements', 'dist/openai-realtime.js', '6.5 kB'),
+  lazy('the adapter of Deepgram’s agent, loaded by the elements', 'dist/deepgram-agent.js', '4 kB'),
+  ...LOCALES.map((name) => entry(`the words of ${name}`, `dist/locales/${name}.js`, '1 kB')),
   lazy('a text input, loaded where there is one', 'dist/text-field.js', '1.5 kB'),
   lazy('a choice of devices, loaded where there is one', 'dist/device-choice.js', '1.8 kB'),
   lazy('a button to hold, loaded where there is one', 'dist/hold-to-talk.js', '1.8 kB'),
@@ -54,7 +71,7 @@ export default [
   entry('the Resampler alone', 'dist/audio.js', '1.2 kB', { import: '{ Resampler }' }),
   entry('the LocalSpeechDetector alone', 'dist/audio.js', '1.5 kB', { import: '{ LocalSpeechDetector }' }),
   entry('voicewire/testing', 'dist/testing.js', '9 kB'),
-  entry('dist/voice-agent.js, the one file for a script tag', 'dist/voice-agent.js', '56 kB'),
+  entry('dist/voice-agent.js, the one file for a script tag', 'dist/voice-agent.js', '70 kB'),
   entry('worklets/capture.js, loaded by the microphone', 'dist/worklets/capture.js', '2 kB'),
   entry('worklets/playback.js, loaded by the speaker', 'dist/worklets/playback.js', '4 kB'),
   entry('worklets/recorder.js, loaded by a Recorder', 'dist/worklets/recorder.js', '2 kB'),

@@ -85,6 +85,9 @@ function withoutMap(code) {
   return code.replace(/\n\/\/# sourceMappingURL=.*\n?$/, '')
 }
 
+/** The words of one language. */
+const LOCALE = /\/locales\/\w+\.ts$/
+
 /** Every entry from one graph, so that `.` and `./elements` share one `VoiceSession`. */
 const modules = {
   input: {
@@ -94,6 +97,7 @@ const modules = {
     'elements/voice-agent': path('elements/voice-agent.ts'),
     'elements/voice-device-select': path('elements/voice-device-select.ts'),
     'elements/voice-meter': path('elements/voice-meter.ts'),
+    'elements/voice-mode-button': path('elements/voice-mode-button.ts'),
     'elements/voice-mute-button': path('elements/voice-mute-button.ts'),
     'elements/voice-orb': path('elements/voice-orb.ts'),
     'elements/voice-start-button': path('elements/voice-start-button.ts'),
@@ -101,6 +105,7 @@ const modules = {
     'elements/voice-talk-button': path('elements/voice-talk-button.ts'),
     'elements/voice-text-input': path('elements/voice-text-input.ts'),
     'elements/voice-transcript': path('elements/voice-transcript.ts'),
+    'elements/voice-tool': path('elements/voice-tool.ts'),
     'elements/voice-volume': path('elements/voice-volume.ts'),
   },
   external: [/^lit($|\/)/, /^nanoevents$/],
@@ -121,6 +126,7 @@ const modules = {
     chunkFileNames: ({ moduleIds, isDynamicEntry, name }) => {
       const inlined = moduleIds.find((id) => id.startsWith(INLINED))
       if (inlined) return `chunks/inlined-${inlined.slice(INLINED.length)}.js`
+      if (moduleIds.some((id) => LOCALE.test(id))) return 'locales/[name].js'
       // Beside the worklets, which are then beside a bundle too, whose maker copied them there.
       const loadsWorklets = moduleIds.some((id) => id.endsWith('worklet-source.ts'))
       return isDynamicEntry || loadsWorklets ? `${name}.js` : 'chunks/[name]-[hash].js'
@@ -146,6 +152,8 @@ function worksAsWorklet() {
 /** One file for `<script type="module" src>`: elements, core and Lit. */
 const single = {
   input: path('elements/index.ts'),
+  // Words of other languages are files beside it; without them it speaks English.
+  external: LOCALE,
   plugins: [
     workletSource(FROM_ITSELF),
     resolve(),
@@ -159,7 +167,12 @@ const single = {
     worksAsWorklet(),
     minify({ format: { comments: false } }),
   ],
-  output: { file: path('dist/voice-agent.js'), format: 'es', inlineDynamicImports: true },
+  output: {
+    file: path('dist/voice-agent.js'),
+    format: 'es',
+    inlineDynamicImports: true,
+    paths: (id) => id.replace(/^.*\/(locales\/\w+)\.ts$/, './$1.js'),
+  },
 }
 
 /** The core in one file, for pages without a bundler. */

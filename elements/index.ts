@@ -1,4 +1,12 @@
-export { Conversation, type ConversationOptions, type DeviceKind } from './internal/conversation.ts'
+export type { AgentLayout } from './internal/agent-layouts.ts'
+export type { AgentTool, ToolDescription } from './internal/agent-tools.ts'
+export {
+  Conversation,
+  type ConversationAction,
+  type ConversationMode,
+  type ConversationOptions,
+  type DeviceKind,
+} from './internal/conversation.ts'
 export type { Strings } from './internal/localization.ts'
 export {
   type Context,
@@ -6,14 +14,17 @@ export {
   conversationContext,
   sessionContext,
 } from './internal/session-context.ts'
-export { VoiceAgent, type VoiceAgentEventMap } from './voice-agent.ts'
+export { VoiceToolCallEvent } from './internal/tool-call-event.ts'
+export { type AgentPlacement, VoiceAgent, type VoiceAgentEventMap } from './voice-agent.ts'
 export { VoiceDeviceSelect } from './voice-device-select.ts'
 export { VoiceMeter } from './voice-meter.ts'
+export { VoiceModeButton } from './voice-mode-button.ts'
 export { VoiceMuteButton } from './voice-mute-button.ts'
 export { VoiceOrb } from './voice-orb.ts'
 export { VoiceStartButton } from './voice-start-button.ts'
 export { VoiceStatus } from './voice-status.ts'
 export { VoiceTalkButton } from './voice-talk-button.ts'
 export { VoiceTextInput } from './voice-text-input.ts'
+export { VoiceTool, type VoiceToolEventMap } from './voice-tool.ts'
 export { VoiceTranscript } from './voice-transcript.ts'
 export { VoiceVolume } from './voice-volume.ts'

@@ -1,30 +1,58 @@
-import { css, html, LitElement, nothing, type PropertyDeclarations, type TemplateResult } from 'lit'
+import { LitElement, type PropertyDeclarations, type PropertyValues, type TemplateResult } from 'lit'
 import type {
   GetToken,
   Provider,
   SessionOptions,
+  ToolCallEvent,
   VoiceEventMap,
   VoiceEventName,
   VoiceSession,
 } from '../src/index.ts'
-import { BUBBLES, Conversation } from './internal/conversation.ts'
+import { loadAdapter } from './internal/adapters.ts'
+import { type AgentLayout, renderAgent } from './internal/agent-layouts.ts'
+import { agentStyles } from './internal/agent-styles.ts'
+import { type AgentTool, AgentTools, toolsContext } from './internal/agent-tools.ts'
+import { BUBBLES, Conversation, type ConversationMode } from './internal/conversation.ts'
 import { define } from './internal/define.ts'
+import { Gate, type GateStep } from './internal/gate.ts'
+import { LocaleController } from './internal/locale.ts'
 import { ENGLISH, type Strings } from './internal/localization.ts'
+import { MicrophonePermission } from './internal/microphone-permission.ts'
 import { ContextProvider, conversationContext, sessionContext } from './internal/session-context.ts'
 import { type AgentSettings, createSession } from './internal/session-options.ts'
 import { base } from './internal/styles.ts'
+import type { VoiceToolCallEvent } from './internal/tool-call-event.ts'
 import './voice-meter.ts'
+import './voice-mode-button.ts'
 import './voice-mute-button.ts'
+import './voice-orb.ts'
 import './voice-start-button.ts'
 import './voice-status.ts'
+import './voice-talk-button.ts'
+import './voice-text-input.ts'
+import './voice-tool.ts'
 import './voice-transcript.ts'
+
+/** Where a `floating` agent or a `bar` is in the window. */
+export type AgentPlacement = 'bottom-end' | 'bottom-start' | 'top-end' | 'top-start' | 'bottom' | 'top'
+
+/** The layouts that `open` means something to. */
+const OPENING: ReadonlySet<AgentLayout> = new Set<AgentLayout>(['floating', 'bar'])
+
+/** What a user needs first, in the order of the page. */
+const FIRST = '.orb-button, voice-text-input, voice-start-button'
 
 /** The events of `<voice-agent>`: those of a session, with its payload as `detail`. */
 export type VoiceAgentEventMap = {
-  [K in Exclude<VoiceEventName, 'error'>]: CustomEvent<VoiceEventMap[K]>
+  [K in Exclude<VoiceEventName, 'error' | 'toolcall'>]: CustomEvent<VoiceEventMap[K]>
 } & {
+  /** Also asks for the answer, where the tool has no handler of its own. */
+  toolcall: VoiceToolCallEvent
   /** Also why a start failed; a `TypeError` where the element is not set up. */
   error: CustomEvent<Error>
+  open: Event
+  close: Event
+  consent: Event
 }
 
 /**
@@ -34,10 +62,12 @@ export type VoiceAgentEventMap = {
  * `token-endpoint` or `getToken` where the relay asks for tickets), `token-endpoint` or `getToken` alone for a
  * direct connection, or `api-key` for development.
  *
- * It has `:state()`s for CSS: the session's (`closed` `connecting` `open` `reconnecting` `closing`), the
- * agent's (`idle` `listening` `thinking` `speaking`), `muted` and `error`.
+ * Its words are those of the nearest `lang`, where it knows the language; its own `lang` is what the user speaks, too.
  *
- * @slot - Controls that replace the default ones.
+ * @slot - Controls that replace the default ones; a `<voice-tool>` is none.
+ * @slot consent - What the user has to agree to before anything begins: no microphone, no network until then.
+ * @slot pre-prompt - What is said before the browser asks for the microphone, with `pre-prompt`.
+ * @slot launcher - What the launcher of `floating` shows instead of its picture.
  * @cssproperty --voicewire-accent - The primary button, the user's side, focus; default a blue.
  * @cssproperty --voicewire-on-accent - Text on the accent.
  * @cssproperty --voicewire-surface - The card.
@@ -50,25 +80,76 @@ export type VoiceAgentEventMap = {
  * @cssproperty --voicewire-font-size - What all sizes follow; default the reader's own.
  * @cssproperty --voicewire-radius - Roundness of the card; default `20px`.
  * @cssproperty --voicewire-max-inline-size - Greatest width of the card; default `23em`.
+ * @cssproperty --voicewire-z-index - Of what stands in the window: launcher and bar; default `999`.
  * @cssproperty --voicewire-transcript-size - Greatest height of the transcript; default `19em`.
- * @fires statechange - The session's state changed.
- * @fires agentstatechange - The agent began to listen, think or speak.
- * @fires transcript - An utterance is new or has changed.
- * @fires interrupt - The agent was cut off.
- * @fires turn - A turn is finished; how long it took.
- * @fires speechchange - The local detector noticed that the user began or ceased to speak.
- * @fires devicechange - Another device is used, or devices were plugged in or out.
- * @fires warning - Something for a developer that does not end the session.
- * @fires error - Something failed, a start too. Does not bubble.
- * @fires message - A message went over the wire. Does not bubble.
- * @csspart panel - The card.
+ * @fires {Event} open - The dialog of `floating`, or the transcript of `bar`, is shown. Does not bubble.
+ * @fires {Event} close - It is hidden again. Does not bubble.
+ * @fires {Event} consent - The user has agreed to what is in the slot `consent`.
+ * @fires {CustomEvent<VoiceEventMap['statechange']>} statechange - The session's state changed.
+ * @fires {CustomEvent<VoiceEventMap['agentstatechange']>} agentstatechange - The agent began to listen,
+ *   think or speak.
+ * @fires {CustomEvent<VoiceEventMap['transcript']>} transcript - An utterance is new or has changed.
+ * @fires {CustomEvent<VoiceEventMap['interrupt']>} interrupt - The agent was cut off.
+ * @fires {CustomEvent<VoiceEventMap['turn']>} turn - A turn is finished; how long it took.
+ * @fires {VoiceToolCallEvent} toolcall - The model calls a tool, to be answered by `event.respondWith()` where the tool
+ *   has no handler; or a call is over.
+ * @fires {CustomEvent<VoiceEventMap['usage']>} usage - What a step cost, and all together.
+ * @fires {CustomEvent<VoiceEventMap['detail']>} detail - What this provider tells and others do not.
+ * @fires {CustomEvent<VoiceEventMap['speechchange']>} speechchange - The local detector noticed that
+ *   the user began or ceased to speak.
+ * @fires {CustomEvent<VoiceEventMap['devicechange']>} devicechange - Another device is used, or
+ *   devices were plugged in or out.
+ * @fires {CustomEvent<VoiceEventMap['warning']>} warning - Something for a developer that does not
+ *   end the session.
+ * @fires {CustomEvent<Error>} error - Something failed, a start too. Does not bubble.
+ * @fires {CustomEvent<VoiceEventMap['message']>} message - A message went over the wire. Does not bubble.
+ * @cssstate closed - There is no session, or it has ended.
+ * @cssstate connecting - A session is being opened.
+ * @cssstate open - The conversation goes on.
+ * @cssstate reconnecting - The line dropped and is being opened anew.
+ * @cssstate closing - The session is being ended.
+ * @cssstate idle - The agent does nothing.
+ * @cssstate listening - It listens.
+ * @cssstate thinking - It prepares an answer.
+ * @cssstate speaking - It can be heard.
+ * @cssstate muted - The provider hears silence.
+ * @cssstate error - Something failed, and the conversation has not gone on since.
+ * @csspart panel - The card; the dialog of `floating`.
+ * @csspart header - Its first line, in `floating`.
+ * @csspart launcher - The button that opens it, in `floating`.
+ * @csspart close-button - The button that closes it, on a small window.
+ * @csspart sheet - The card with the transcript, in `bar`.
+ * @csspart transcript-button - The button that shows and hides it.
+ * @csspart orb-button - The button around the orb, in `orb`.
+ * @csspart orb - What `<voice-orb>` shows.
+ * @csspart gate - What the user is asked before anything begins.
+ * @csspart agree-button - The button that goes on.
+ * @csspart decline-button - The button that does not.
  * @csspart problem - What the page's author has to correct.
  * @csspart controls - The row of buttons.
- * @csspart status - With `indicator` `message` `hint` `activity`: what `<voice-status>` shows.
- * @csspart meter - With `bar`: what `<voice-meter>` shows.
- * @csspart transcript - With `empty` `entry` `user` `assistant` `speaker` `text` `interrupted`.
- * @csspart start-button - The primary button; its picture is `icon`.
- * @csspart mute-button - The other one.
+ * @csspart status - What `<voice-status>` shows.
+ * @csspart indicator - The dot in it.
+ * @csspart message - The state, or what went wrong.
+ * @csspart hint - What to do about it.
+ * @csspart activity - What the agent does.
+ * @csspart meter - What `<voice-meter>` shows.
+ * @csspart bar - One bar of it; while it shows the agent it has the attribute `data-agent`.
+ * @csspart transcript - The scrolled box of `<voice-transcript>`.
+ * @csspart empty - What stands there before anything was said.
+ * @csspart entry - One utterance; also `user` or `assistant`.
+ * @csspart user - One of the user's.
+ * @csspart assistant - One of the agent's.
+ * @csspart speaker - Who said it.
+ * @csspart text - What was said.
+ * @csspart interrupted - The mark on an answer that was cut off.
+ * @csspart start-button - The primary button.
+ * @csspart mute-button - The one for the microphone.
+ * @csspart talk-button - The one in its place with `push-to-talk`.
+ * @csspart mode-button - The one that changes between voice and text.
+ * @csspart input - What `<voice-text-input>` shows.
+ * @csspart field - The text field in it.
+ * @csspart send-button - The button beside it.
+ * @csspart icon - The picture in any button.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: types alone, for methods that every element has
 export class VoiceAgent extends LitElement implements AgentSettings {
@@ -85,49 +166,35 @@ export class VoiceAgent extends LitElement implements AgentSettings {
     apiKey: { attribute: 'api-key' },
     getToken: { attribute: false },
     sessionOptions: { attribute: false },
+    tools: { attribute: false },
     session: { attribute: false, noAccessor: true },
+    layout: { reflect: true, useDefault: true },
+    placement: { reflect: true },
+    open: { type: Boolean, reflect: true },
+    mode: { noAccessor: true },
+    pushToTalk: { type: Boolean, attribute: 'push-to-talk', reflect: true },
+    prePrompt: { type: Boolean, attribute: 'pre-prompt', reflect: true },
+    consented: { type: Boolean, reflect: true },
     muted: { type: Boolean, noAccessor: true },
     volume: { attribute: false, noAccessor: true },
     strings: { attribute: false, noAccessor: true },
   }
 
-  static override styles = [
-    base,
-    css`
-      .card {
-        /* Not on the host: children that a page fixes to its window would be fixed to the host. */
-        contain: layout style;
-        display: flex;
-        flex-direction: column;
-        gap: 1em;
-        max-inline-size: var(--voicewire-max-inline-size, 23em);
-        padding: 1.25em;
-        border: 1px solid var(--border);
-        border-radius: var(--voicewire-radius, 20px);
-        background: var(--surface);
-        box-shadow: 0 1px 2px rgb(0 0 0 / 4%), 0 12px 32px -12px rgb(0 0 0 / 16%);
-      }
-      .controls {
-        display: flex;
-        gap: 0.625em;
-      }
-      voice-start-button {
-        flex: 1;
-      }
-      .problem {
-        margin: 0;
-        padding: 0.75em 1em;
-        border: 1px solid color-mix(in srgb, var(--danger), transparent 60%);
-        border-radius: 0.75em;
-        color: var(--text);
-        font-size: 0.875em;
-        overflow-wrap: anywhere;
-      }
-    `,
-  ]
+  static override styles = [base, agentStyles]
 
-  /** `openai-realtime` (or `openai`), `deepgram-agent` (or `deepgram`), or a provider of your own. */
-  declare provider: string | Provider
+  /**
+   * `openai-realtime` (or `openai`), `deepgram-agent` (or `deepgram`), or a provider of your own. `deepgram-listen` and
+   * `deepgram-flux` write down what the user says and answer nothing: `voice`, `instructions`, `greeting` and tools do
+   * not apply.
+   */
+  declare provider:
+    | 'openai-realtime'
+    | 'openai'
+    | 'deepgram-agent'
+    | 'deepgram'
+    | 'deepgram-listen'
+    | 'deepgram-flux'
+    | Provider
   /** The provider's language model; default the provider's. */
   declare model: string | null
   /** The agent's voice, by the provider's name for it; default the provider's. */
@@ -148,20 +215,56 @@ export class VoiceAgent extends LitElement implements AgentSettings {
   declare getToken: GetToken | null
   /** Further options for the sessions made here, such as `microphone` or `workletUrls`. */
   declare sessionOptions: Partial<SessionOptions>
+  /**
+   * What the agent may call, besides `sessionOptions.tools` and each `<voice-tool>` inside: made by `defineTool()`, or
+   * plain definitions, of which those without `handler` and `endpoint` are answered by `toolcall`. The model is told
+   * of a new array at once.
+   */
+  declare tools: readonly AgentTool[]
 
+  /**
+   * How it stands on the page: `inline`, a card where the tag is; `panel`, which fills what is around it;
+   * `floating`, a launcher in a corner of the window with a dialog; `bar`, along an edge of the window; `orb`, a round
+   * picture of the sound that is the button as well. Default `inline`.
+   */
+  declare layout: AgentLayout
+  /** The corner of `floating` (`bottom-end`, `bottom-start`, `top-end`, `top-start`), the edge of `bar` (`bottom`, `top`). */
+  declare placement: AgentPlacement | null
+  /** Whether the dialog of `floating`, or the transcript of `bar`, is shown. */
+  declare open: boolean
+  /** Whether the user holds a button down to talk, instead of muting. */
+  declare pushToTalk: boolean
+  /** Whether the user is told why before the browser asks for the microphone. */
+  declare prePrompt: boolean
+  /** Whether the user has agreed to what is in the slot `consent`; a page that remembers it sets it. */
+  declare consented: boolean
+
+  readonly #permission = new MicrophonePermission()
+  #focusedBefore: Element | null = null
+  readonly #gate = new Gate(() => this.requestUpdate())
+  readonly #tools = new AgentTools(this)
   readonly #conversation = new Conversation({
-    createSession: () => createSession(this),
+    gate: () => this.#pass(),
+    createSession: (signal) => createSession(this, this.#tools, signal),
     onevent: (name, detail) => {
-      this.dispatchEvent(new CustomEvent(name, { detail, bubbles: BUBBLES[name], composed: BUBBLES[name] }))
+      if (name === 'toolcall') this.#tools.tell(detail as ToolCallEvent)
+      else
+        this.dispatchEvent(new CustomEvent(name, { detail, bubbles: BUBBLES[name], composed: BUBBLES[name] }))
     },
   })
   readonly #sessionProvider = new ContextProvider<VoiceSession | null>(this, sessionContext, null)
   readonly #internals: ElementInternals | null = this.attachInternals?.() ?? null
   #strings: Partial<Strings> = {}
+  #locale: Partial<Strings> = {}
 
   constructor() {
     super()
     new ContextProvider(this, conversationContext, this.#conversation)
+    new LocaleController(this, (words) => {
+      this.#locale = words
+      this.#speak()
+    })
+    new ContextProvider(this, toolsContext, this.#tools)
     this.#conversation.subscribe(() => this.#changed())
     this.provider = 'openai-realtime'
     this.model = null
@@ -174,6 +277,14 @@ export class VoiceAgent extends LitElement implements AgentSettings {
     this.apiKey = null
     this.getToken = null
     this.sessionOptions = {}
+    this.layout = 'inline'
+    this.placement = null
+    this.open = false
+    this.pushToTalk = false
+    this.prePrompt = false
+    this.consented = false
+    this.addEventListener('keydown', this.#onkeydown)
+    this.tools = []
     this.#showStates()
   }
 
@@ -199,6 +310,18 @@ export class VoiceAgent extends LitElement implements AgentSettings {
   }
 
   /**
+   * Whether the user speaks or types; default `voice`. In `text` nobody is asked for the microphone and the agent is
+   * not heard. It may be changed at any time, and the conversation goes on.
+   */
+  get mode(): ConversationMode {
+    return this.#conversation.mode
+  }
+
+  set mode(mode: ConversationMode) {
+    this.#conversation.switchTo(mode === 'text' ? 'text' : 'voice')
+  }
+
+  /**
    * Loudness of the agent, 0…1; default 1.
    *
    * @throws {RangeError} Outside 0…1.
@@ -211,14 +334,14 @@ export class VoiceAgent extends LitElement implements AgentSettings {
     this.#conversation.volume = volume
   }
 
-  /** Words that replace the English ones, in all controls inside. */
+  /** Words that replace those of the page's language, in all controls inside. */
   get strings(): Partial<Strings> {
     return this.#strings
   }
 
   set strings(strings: Partial<Strings>) {
     this.#strings = strings
-    this.#conversation.strings = { ...ENGLISH, ...strings }
+    this.#speak()
   }
 
   /**
@@ -238,7 +361,22 @@ export class VoiceAgent extends LitElement implements AgentSettings {
 
   /** Ends the conversation: microphone off, connection closed. Safe at any time. */
   stop(): Promise<void> {
+    this.#gate.decline()
     return this.#conversation.stop()
+  }
+
+  /** Shows the dialog of `floating`, or the transcript of `bar`. */
+  show(): void {
+    this.open = true
+  }
+
+  /** Hides it again; a conversation goes on. */
+  close(): void {
+    this.open = false
+  }
+
+  protected override willUpdate(changed: PropertyValues): void {
+    if (changed.has('prePrompt') && this.prePrompt) this.#permission.ask()
   }
 
   /** Ends the conversation, whoever made the session, unless the element only moves within the page. */
@@ -250,23 +388,120 @@ export class VoiceAgent extends LitElement implements AgentSettings {
   }
 
   protected override render(): TemplateResult {
-    // White space between the tags counts as content for a slot, so its own fallback would not show.
-    const empty = !this.childElementCount && !this.textContent?.trim()
-    const slot = html`<slot @slotchange=${this.#onslotchange}></slot>`
-    const problem = this.#problem()
-    return empty
-      ? html`<div class="root card" part="panel">${slot}${problem}${controls}</div>`
-      : html`<div class="root" part="panel">${slot}${problem}</div>`
+    const { layout, mode, open, pushToTalk } = this
+    const { error, strings: words, action } = this.#conversation
+    return renderAgent({
+      layout,
+      words,
+      mode,
+      open,
+      pushToTalk,
+      active: action !== 'start',
+      step: this.#gate.step,
+      composed: this.#composed,
+      problem: error && !('hint' in error) ? error.message : '',
+      action: words[action],
+      toggle: () => this.#conversation.toggle(),
+      toggleOpen: () => this.#toggleOpen(),
+      agree: () => this.#agree(),
+      decline: () => this.#gate.decline(),
+      onslotchange: () => this.requestUpdate(),
+    })
   }
 
-  #problem(): TemplateResult | typeof nothing {
-    const { error } = this.#conversation
-    if (!error || 'hint' in error) return nothing
-    return html`<p class="problem" part="problem" role="alert">${error.message}</p>`
+  protected override updated(changed: PropertyValues): void {
+    if (changed.has('tools')) this.#tools.changed()
+    if (changed.has('provider')) this.#preload()
+    this.#followGate()
+    const dialog = this.#inside('.dialog')
+    const left = !this.open && dialog?.matches(':focus-within')
+    if (dialog && dialog.matches(':popover-open') !== this.open) dialog.togglePopover(this.open)
+    if (left) this.#inside('.launcher')?.focus()
+    if (Boolean(changed.get('open')) === this.open || !changed.has('open') || !OPENING.has(this.layout))
+      return
+    if (this.open && dialog) this.#focusFirst(dialog)
+    this.dispatchEvent(new Event(this.open ? 'open' : 'close'))
   }
 
-  #onslotchange(): void {
-    this.requestUpdate()
+  /** The adapter is loaded before anyone can ask for it, so that a click need not wait; but not before a consent. */
+  #preload(): void {
+    if (typeof this.provider !== 'string' || this.session || this.#asksConsent) return
+    loadAdapter(this.provider).catch(() => {
+      // The start says so, if there is one.
+    })
+  }
+
+  get #asksConsent(): boolean {
+    return !this.consented && [...this.children].some(({ slot }) => slot === 'consent')
+  }
+
+  /** Something that is asked gets the focus, and gives it back. */
+  #followGate(): void {
+    const gate = this.#inside('.gate')
+    if ((gate !== null) === (this.#focusedBefore !== null)) return
+    if (gate) {
+      this.#focusedBefore = this.ownerDocument.activeElement ?? this
+      gate.focus()
+      return
+    }
+    const before = this.#focusedBefore as HTMLElement
+    this.#focusedBefore = null
+    // The host had it, with a control inside that is another one now.
+    if (before === this || before === this.ownerDocument.body) this.#focusFirst(null)
+    else before.focus()
+  }
+
+  #focusFirst(otherwise: HTMLElement | null): void {
+    const first = this.#composed ? otherwise : this.#inside(FIRST)
+    first?.focus()
+  }
+
+  #inside(selector: string): HTMLElement | null {
+    return this.renderRoot.querySelector(selector)
+  }
+
+  #onkeydown = (event: KeyboardEvent): void => {
+    const { key, defaultPrevented, isComposing } = event
+    if (key !== 'Escape' || defaultPrevented || isComposing) return
+    if (this.#gate.step) this.#gate.decline()
+    else if (this.open && OPENING.has(this.layout)) this.close()
+    else return
+    event.preventDefault()
+  }
+
+  #toggleOpen(): void {
+    if (this.open) this.close()
+    else this.show()
+  }
+
+  #pass(): Promise<void> | null {
+    const steps: GateStep[] = []
+    if (this.#asksConsent) steps.push('consent')
+    if (this.prePrompt && this.mode === 'voice' && !this.#permission.granted) steps.push('microphone')
+    const passed = this.#gate.pass(steps)
+    if (passed && this.layout === 'floating') this.show()
+    return passed
+  }
+
+  #agree(): void {
+    if (this.#gate.step === 'consent') {
+      this.consented = true
+      this.dispatchEvent(new Event('consent', { bubbles: true, composed: true }))
+    }
+    this.#gate.agree()
+  }
+
+  /** White space between the tags counts as content for a slot, so its own fallback would not show. */
+  get #composed(): boolean {
+    return [...this.childNodes].some((node) =>
+      node instanceof Element
+        ? !node.slot && node.localName !== 'voice-tool'
+        : node.nodeType === Node.TEXT_NODE && node.nodeValue?.trim(),
+    )
+  }
+
+  #speak(): void {
+    this.#conversation.strings = { ...ENGLISH, ...this.#locale, ...this.#strings }
   }
 
   #changed(): void {
@@ -290,18 +525,6 @@ export class VoiceAgent extends LitElement implements AgentSettings {
     }
   }
 }
-
-const controls = html`
-  <voice-status exportparts="status, indicator, message, hint, activity"></voice-status>
-  <voice-meter exportparts="meter, bar"></voice-meter>
-  <voice-transcript
-    exportparts="transcript, empty, entry, user, assistant, speaker, text, interrupted"
-  ></voice-transcript>
-  <div class="controls" part="controls">
-    <voice-start-button exportparts="button: start-button, icon"></voice-start-button>
-    <voice-mute-button exportparts="button: mute-button, icon"></voice-mute-button>
-  </div>
-`
 
 function providerName(provider: unknown): string | null {
   return typeof provider === 'string' ? provider : null

@@ -2,7 +2,7 @@ import { css, html, type TemplateResult } from 'lit'
 import { define } from './internal/define.ts'
 import { microphone, microphoneOff } from './internal/icons.ts'
 import { SessionElement } from './internal/session-element.ts'
-import { base, button } from './internal/styles.ts'
+import { base, button, quietButton } from './internal/styles.ts'
 
 /**
  * Mutes the microphone, also before there is a conversation.
@@ -20,15 +20,8 @@ export class VoiceMuteButton extends SessionElement {
   static override styles = [
     base,
     button,
+    quietButton,
     css`
-      .root {
-        min-inline-size: 2.875em;
-        padding: 0 0.75em;
-        border-color: var(--border);
-      }
-      .root:enabled:hover {
-        background: color-mix(in srgb, var(--text), transparent 94%);
-      }
       .root[aria-pressed='true'] {
         border-color: transparent;
         background: var(--text);

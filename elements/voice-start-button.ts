@@ -1,18 +1,8 @@
 import { css, html, type TemplateResult } from 'lit'
-import type { SessionState } from '../src/index.ts'
 import { define } from './internal/define.ts'
 import { stop, voice } from './internal/icons.ts'
 import { SessionElement } from './internal/session-element.ts'
 import { base, button } from './internal/styles.ts'
-
-/** What a press does: it ends what has begun, also what is still connecting. */
-const ACTIONS: Readonly<Record<SessionState, 'start' | 'stop' | 'cancel'>> = {
-  closed: 'start',
-  connecting: 'cancel',
-  open: 'stop',
-  reconnecting: 'stop',
-  closing: 'start',
-}
 
 /**
  * Starts the conversation, and ends it.
@@ -62,29 +52,19 @@ export class VoiceStartButton extends SessionElement {
   ]
 
   protected override render(): TemplateResult {
-    const { session, conversation, words } = this
-    const state = session?.state ?? 'closed'
-    const action = ACTIONS[state]
+    const { conversation, words } = this
+    const state = conversation?.state ?? 'closed'
+    const action = conversation?.action ?? 'start'
     return html`<button
       class="root ${action}"
       part="button"
       type="button"
       aria-busy=${state === 'connecting' || state === 'reconnecting'}
       ?disabled=${!conversation}
-      @click=${this.#toggle}
+      @click=${() => conversation?.toggle()}
     >
       ${action === 'start' ? voice : stop}<slot name=${action}>${words[action]}</slot>
     </button>`
-  }
-
-  #toggle(): void {
-    const { session, conversation } = this
-    if (!conversation) return
-    const action = ACTIONS[session?.state ?? 'closed']
-    const done = action === 'start' ? conversation.start() : conversation.stop()
-    done.catch(() => {
-      // The conversation told it: as an `error` event, and to the status.
-    })
   }
 }
 

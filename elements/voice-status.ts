@@ -72,8 +72,8 @@ export class VoiceStatus extends SessionElement {
   ]
 
   protected override render(): TemplateResult {
-    const { session, conversation, words } = this
-    const state = session?.state ?? 'closed'
+    const { conversation, words } = this
+    const state = conversation?.state ?? 'closed'
     const error = conversation?.error
     const activity = error || state !== 'open' ? null : this.#activity()
     return html`<div class="root ${error ? 'failed' : state}" part="status">

@@ -14,6 +14,8 @@ const END_MARGIN = 24
  * @csspart transcript - The scrolled box.
  * @csspart empty - What stands there before anything was said.
  * @csspart entry - One utterance; also `user` or `assistant`.
+ * @csspart user - One of the user's.
+ * @csspart assistant - One of the agent's.
  * @csspart speaker - Who said it.
  * @csspart text - What was said.
  * @csspart interrupted - The mark on an answer that was cut off.

@@ -4,17 +4,23 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { nameDeclarationsAsPublished } from './declarations.mjs'
 import { ensureInstalled, fail, hash, isFresh, markFresh, ROOT, run } from './environment.mjs'
+import { writeDescriptions } from './manifest.mjs'
 
 const INPUTS = [
   'src',
   'elements',
+  'frameworks',
+  'custom-elements.json',
   'server/node/src',
   'server/emulator/src',
   'scripts/build.mjs',
   'scripts/declarations.mjs',
+  'scripts/manifest.mjs',
+  'scripts/manifest',
   'server/node/tsconfig.json',
   'server/emulator/tsconfig.json',
   'rollup.config.mjs',
+  'package.json',
   'package-lock.json',
   'tsconfig.base.json',
   'tsconfig.build.json',
@@ -56,6 +62,7 @@ export async function build() {
   for (const folder of ['dist/types', 'server/node/dist', 'server/emulator/dist']) {
     nameDeclarationsAsPublished(join(ROOT, folder))
   }
+  writeDescriptions()
   markFresh('build', inputs)
 }
 

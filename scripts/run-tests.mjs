@@ -9,7 +9,15 @@ import { ensurePrograms } from './packages.mjs'
 const CACHE = join(ROOT, '.cache')
 /** Where tests of the relay record what it lets out; the part `secrets` looks through it. */
 const RELAY_OUTPUT = join(CACHE, 'relay-output')
-const TYPES = ['.', 'src/audio/worklets', 'server/node', 'server/emulator', 'test', 'bench']
+const TYPES = [
+  '.',
+  'src/audio/worklets',
+  'server/node',
+  'server/emulator',
+  'test',
+  'test/types/frameworks',
+  'bench',
+]
 
 /** Whole processes: relays behind proxies, a real Redis, packages as they are published. They take their time. */
 const OPERATION = [
@@ -68,6 +76,7 @@ function check(command, ...args) {
 async function types() {
   const codes = []
   for (const project of TYPES) codes.push(await run('tsc', ['-p', project, '--noEmit']))
+  codes.push(await run('node', ['scripts/manifest.mjs', '--check']))
   const failed = codes.filter((code) => code !== 0).length
   return { code: failed, passed: codes.length - failed, failed }
 }

@@ -20,12 +20,29 @@ function prefix({ core, yielding = false }: StartOptions): string[] {
   return ['-c', core, ...(yielding ? ['nice', '-n', '19'] : [])]
 }
 
+const children = new Set<ChildProcess>()
+
+/** What was started ends with the run, also where a signal ends that. */
+function owned(child: ChildProcess): ChildProcess {
+  children.add(child)
+  child.once('exit', () => children.delete(child))
+  return child
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, endAll)
+
+function endAll(): void {
+  for (const child of children) child.kill()
+  process.exit(1)
+}
+
 /** Starts a program on some cores. What it says goes to standard error. */
 export function start(command: readonly string[], options: StartOptions): ChildProcess {
-  return spawn('taskset', [...prefix(options), ...command], {
+  const child = spawn('taskset', [...prefix(options), ...command], {
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'ignore', 'inherit'],
   })
+  return owned(child)
 }
 
 /** Starts a script of this folder in Node, with a channel to it. */
@@ -34,11 +51,12 @@ export function startScript(
   { args = [], ...options }: StartOptions & { readonly args?: readonly string[] },
 ): ChildProcess {
   const script = fileURLToPath(new URL(name, import.meta.url))
-  return spawn('taskset', [...prefix(options), process.execPath, script, ...args], {
+  const child = spawn('taskset', [...prefix(options), process.execPath, script, ...args], {
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     serialization: 'advanced',
   })
+  return owned(child)
 }
 
 /** Ends a process that was started here. */

@@ -1,4 +1,12 @@
-import type { VoiceEventMap, VoiceEventName, VoiceSession } from '../../src/index.ts'
+import {
+  type SessionState,
+  VoiceError,
+  type VoiceErrorCode,
+  type VoiceEventMap,
+  type VoiceEventName,
+  type VoiceSession,
+  type VoiceWarning,
+} from '../../src/index.ts'
 import { ENGLISH, type Strings } from './localization.ts'
 
 /** Every event of a session, and whether it bubbles from the element; the compiler keeps the list complete. */
@@ -25,14 +33,43 @@ const NAMES = Object.keys(BUBBLES) as VoiceEventName[]
 /** A session of our own that is so far is not started again: a new one takes the settings of the day. */
 const OVER: ReadonlySet<string> = new Set(['closing', 'closed'])
 
+/** What a press of the button does in each state: it ends what has begun, also what is still connecting. */
+const ACTIONS: Readonly<Record<SessionState, ConversationAction>> = {
+  closed: 'start',
+  connecting: 'cancel',
+  open: 'stop',
+  reconnecting: 'stop',
+  closing: 'start',
+}
+
 /** A failure is history once one of these begins. */
 const CLEARING: ReadonlySet<string> = new Set(['connecting', 'open', 'thinking', 'speaking'])
 
+/** Why there is no microphone, of what a session may warn of. */
+const REFUSED = /^microphone-(denied|dismissed|blocked|not-found|in-use|rate)/
+
+/** What the user can do with a conversation as it stands. */
+export type ConversationAction = 'start' | 'cancel' | 'stop'
+
+/** Whether the user speaks or types. */
+export type ConversationMode = 'voice' | 'text'
+
 export interface ConversationOptions {
-  /** Makes the session for a start; absent where one is handed in for good. */
-  readonly createSession?: () => VoiceSession
+  /** Asks the user for what has to be agreed to before anything begins; null where that is nothing. */
+  readonly gate?: () => Promise<void> | null
+  /**
+   * Makes the session for a start, now or, where what it takes is still being loaded, later; then `signal` says that
+   * it is not wanted any more. Absent where one is handed in for good.
+   */
+  readonly createSession?: (signal: AbortSignal) => VoiceSession | Promise<VoiceSession>
   /** Called with all that the session says, and with why a start failed. */
   readonly onevent?: (name: VoiceEventName, payload: unknown) => void
+}
+
+/** A session that is being made. */
+interface Coming {
+  readonly made: Promise<void>
+  readonly abort: AbortController
 }
 
 /** What sound comes in by, or goes out by. */
@@ -50,7 +87,10 @@ export class Conversation {
   #own = false
   #unbind: readonly (() => void)[] = []
   #error: Error | null = null
+  /** The session that is still being made, and what gives it up. */
+  #coming: Coming | null = null
   #muted = false
+  #mode: ConversationMode = 'voice'
   #volume = 1
   readonly #devices: Record<DeviceKind, string | null> = { input: null, output: null }
   #strings = ENGLISH
@@ -66,11 +106,17 @@ export class Conversation {
   /** A session that is handed in brings its own volume, and is muted if either was. */
   set session(session: VoiceSession | null) {
     if (session === this.#session) return
+    this.#giveUp()
     if (session) {
       this.#muted ||= session.muted
       this.#volume = session.volume
     }
     this.#replace(session, { own: false })
+  }
+
+  /** The session's, but `connecting` also while it is still being made. */
+  get state(): SessionState {
+    return this.#coming ? 'connecting' : (this.#session?.state ?? 'closed')
   }
 
   /** What went wrong last; null once the conversation goes on. */
@@ -85,7 +131,26 @@ export class Conversation {
   set muted(muted: boolean) {
     if (muted === this.#muted) return
     this.#muted = muted
-    if (this.#session) this.#session.muted = muted
+    this.#apply()
+    this.#changed()
+  }
+
+  /**
+   * Whether the user speaks or types. While they type the microphone is let go of, or not even asked for, and the
+   * agent is not heard; the conversation goes on meanwhile.
+   */
+  get mode(): ConversationMode {
+    return this.#mode
+  }
+
+  switchTo(mode: ConversationMode): void {
+    if (mode === this.#mode) return
+    this.#mode = mode
+    if (mode === 'voice') {
+      this.#error = null
+      this.#applyDevices()
+    }
+    this.#apply()
     this.#changed()
   }
 
@@ -99,7 +164,7 @@ export class Conversation {
       throw new RangeError(`Cannot set volume as it must be a number from 0 to 1: current value is ${volume}`)
     }
     this.#volume = volume
-    if (this.#session) this.#session.volume = volume
+    this.#apply()
     this.#changed()
   }
 
@@ -118,7 +183,9 @@ export class Conversation {
    * @throws {VoiceError} `microphone-…`, `output-device-…`; the device before stays.
    */
   async setDevice(kind: DeviceKind, id: string): Promise<void> {
-    if (this.#session) await setDevice(this.#session, kind, id)
+    // While the user types, the microphone is not to be taken.
+    const later = kind === 'input' && this.#mode === 'text'
+    if (this.#session && !later) await setDevice(this.#session, kind, id)
     this.#devices[kind] = id
     this.#changed()
   }
@@ -145,17 +212,22 @@ export class Conversation {
    * @throws What making or starting the session throws; all but an abort is also told to `onevent`.
    */
   async start(): Promise<void> {
-    const { createSession } = this.#options
+    const agreed = this.#options.gate?.()
+    if (agreed) await agreed
     try {
-      const over = this.#session === null || (this.#own && OVER.has(this.#session.state))
-      if (over && createSession) this.#replace(createSession(), { own: true })
+      const coming = this.#make()
+      if (coming) await coming.made
+      coming?.abort.signal.throwIfAborted()
     } catch (error) {
       this.#fail(error)
       throw error
     }
     const session = this.#session
+    // Until the session itself says so, it is this that says `connecting`.
+    const started = session?.start()
+    this.#coming = null
     try {
-      await session?.start()
+      await started
     } catch (error) {
       if (session === this.#session) this.#fail(error)
       throw error
@@ -163,6 +235,7 @@ export class Conversation {
   }
 
   async stop(): Promise<void> {
+    this.#giveUp()
     await this.#session?.stop()
   }
 
@@ -186,6 +259,53 @@ export class Conversation {
     session?.sendText(text)
   }
 
+  get action(): ConversationAction {
+    return ACTIONS[this.state]
+  }
+
+  /** Does `action`. A failure is told as an `error` event and to those who show it, not to the caller. */
+  toggle(): void {
+    const done = this.action === 'start' ? this.start() : this.stop()
+    done.catch(() => {
+      // Told as said above.
+    })
+  }
+
+  /** Makes a session where a new one is needed. @returns What to wait for where that takes time. */
+  #make(): Coming | null {
+    if (this.#coming) return this.#coming
+    const { createSession } = this.#options
+    const over = this.#session === null || (this.#own && OVER.has(this.#session.state))
+    if (!over || !createSession) return null
+    const abort = new AbortController()
+    const session = createSession(abort.signal)
+    if (!(session instanceof Promise)) {
+      this.#replace(session, { own: true })
+      return null
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<VoiceSession>()
+    session.then(resolve, reject)
+    abort.signal.addEventListener('abort', () => reject(abort.signal.reason))
+    const made = promise.then(
+      (session) => this.#replace(session, { own: true }),
+      (error) => {
+        if (this.#coming?.made === made) this.#coming = null
+        this.#changed()
+        throw error
+      },
+    )
+    this.#coming = { made, abort }
+    this.#error = null
+    this.#changed()
+    return this.#coming
+  }
+
+  #giveUp(): void {
+    const coming = this.#coming
+    this.#coming = null
+    coming?.abort.abort(new DOMException('The conversation was stopped before it began', 'AbortError'))
+  }
+
   #replace(session: VoiceSession | null, { own }: { own: boolean }): void {
     for (const unbind of this.#unbind) unbind()
     if (this.#own) void this.#session?.stop()
@@ -193,15 +313,25 @@ export class Conversation {
     this.#own = own
     this.#error = null
     this.#unbind = session ? NAMES.map((name) => this.#bind(session, name)) : []
-    if (session) {
-      session.muted = this.#muted
-      session.volume = this.#volume
-      for (const kind of ['input', 'output'] as const) {
-        const id = this.#devices[kind]
-        if (id !== null) setDevice(session, kind, id).catch((error) => this.#fail(error))
-      }
-    }
+    this.#applyDevices()
+    this.#apply()
     this.#changed()
+  }
+
+  #applyDevices(): void {
+    const session = this.#session
+    for (const kind of ['input', 'output'] as const) {
+      const id = this.#devices[kind]
+      if (session && id !== null) setDevice(session, kind, id).catch((error) => this.#fail(error))
+    }
+  }
+
+  #apply(): void {
+    const session = this.#session
+    if (!session) return
+    session.volume = this.#mode === 'text' ? 0 : this.#volume
+    if (this.#mode === 'text') session.releaseMicrophone()
+    else session.muted = this.#muted
   }
 
   #bind<K extends VoiceEventName>(session: VoiceSession, name: K): () => void {
@@ -210,10 +340,20 @@ export class Conversation {
 
   #handle<K extends VoiceEventName>(name: K, payload: VoiceEventMap[K]): void {
     if (payload instanceof Error) this.#error = payload
+    else if (name === 'warning') this.#notice(payload as VoiceWarning)
     else if ('state' in payload && CLEARING.has(payload.state)) this.#error = null
     if (name === 'devicechange') this.#devices.output = (payload as VoiceEventMap['devicechange']).output
     if (name !== 'message') this.#changed()
     this.#options.onevent?.(name, payload)
+  }
+
+  /** Without a microphone the conversation goes on in text, and the user is told why. */
+  #notice({ code, message, hint }: VoiceWarning): void {
+    if (this.#mode === 'text' || this.#muted || !this.#session?.muted) return
+    if (!REFUSED.test(code)) return
+    this.#mode = 'text'
+    this.#error = new VoiceError(code as VoiceErrorCode, message, { hint })
+    this.#apply()
   }
 
   /** Those who wait for the same start fail with the same error, which is told once. */

@@ -8,6 +8,21 @@ export interface Strings {
   readonly cancel: string
   /** The mute button; pressed or not is told by its state. */
   readonly mute: string
+  /** The agent as a whole, for who cannot see it. */
+  readonly agent: string
+  /** The buttons that show and hide a floating agent. */
+  readonly show: string
+  readonly close: string
+  /** The button that shows and hides the transcript of a bar. */
+  readonly showTranscript: string
+  /** The buttons that change between voice and text. */
+  readonly type: string
+  readonly speak: string
+  /** The buttons of what the user is asked for before a start. */
+  readonly agree: string
+  readonly decline: string
+  /** What is said before the browser asks for the microphone. */
+  readonly prePrompt: string
   /** The name of the transcript, and what it shows while it is empty. */
   readonly transcript: string
   readonly empty: string
@@ -44,10 +59,19 @@ export interface Strings {
 
 /** The words of a page that sets none. */
 export const ENGLISH: Strings = {
-  start: 'Start conversation',
-  stop: 'End conversation',
+  start: 'Start talking',
+  stop: 'End',
   cancel: 'Cancel',
   mute: 'Mute',
+  agent: 'Voice agent',
+  show: 'Open voice agent',
+  close: 'Close',
+  showTranscript: 'Show conversation',
+  type: 'Type instead',
+  speak: 'Talk instead',
+  agree: 'Continue',
+  decline: 'Not now',
+  prePrompt: 'Your browser will ask for the microphone. It is used during the conversation only.',
   transcript: 'Conversation',
   empty: 'What you say appears here',
   user: 'You',

@@ -1,6 +1,8 @@
 import type { ReactiveController, ReactiveElement } from 'lit'
 import type { VoiceSession } from '../../src/index.ts'
 import { Conversation } from './conversation.ts'
+import { LocaleController } from './locale.ts'
+import { ENGLISH, type Strings } from './localization.ts'
 import { type Context, ContextRequestEvent, conversationContext } from './session-context.ts'
 
 /**
@@ -12,6 +14,8 @@ export class SessionController implements ReactiveController {
   #found: Conversation | null = null
   #given: Conversation | null = null
   #unsubscribe: (() => void) | null = null
+  #localized = false
+  #locale: Partial<Strings> = {}
 
   constructor(host: ReactiveElement) {
     this.#host = host
@@ -28,7 +32,11 @@ export class SessionController implements ReactiveController {
     if (session === (this.#given?.session ?? null)) return
     if (this.#given) this.#given.session = null
     this.#given = session ? new Conversation() : null
-    if (this.#given) this.#given.session = session
+    if (this.#given) {
+      this.#given.session = session
+      this.#given.strings = { ...ENGLISH, ...this.#locale }
+      this.#localize()
+    }
     this.#watch()
   }
 
@@ -46,6 +54,16 @@ export class SessionController implements ReactiveController {
   #onprovider = (event: Event): void => {
     const { context } = event as Event & { context?: Context<unknown> }
     if (context === conversationContext) this.#request()
+  }
+
+  /** An agent gives its words to all inside; without one they are looked for here. */
+  #localize(): void {
+    if (this.#localized) return
+    this.#localized = true
+    new LocaleController(this.#host, (words) => {
+      this.#locale = words
+      if (this.#given) this.#given.strings = { ...ENGLISH, ...words }
+    })
   }
 
   #request(): void {

@@ -1,22 +1,17 @@
 import {
-  DeepgramAgent,
   type GetToken,
-  OpenAIRealtime,
   type Provider,
   type SessionAuth,
   type SessionOptions,
   TokenClient,
   VoiceSession,
 } from '../../src/index.ts'
+import { loadAdapter, loadedAdapter, type ProviderSettings } from './adapters.ts'
+import type { AgentTools } from './agent-tools.ts'
 
 /** What a `<voice-agent>` is told by its attributes and properties; empty and null mean not given. */
-export interface AgentSettings {
+export interface AgentSettings extends ProviderSettings {
   readonly provider: string | Provider
-  readonly model: string | null
-  readonly voice: string | null
-  readonly instructions: string | null
-  readonly greeting: string | null
-  readonly lang: string
   readonly apiKey: string | null
   readonly proxyEndpoint: string | URL | null
   readonly tokenEndpoint: string | URL | null
@@ -36,16 +31,64 @@ const WAYS: readonly string[] = [
 ]
 
 /**
- * @returns A session that is not started yet.
+ * @param tools What the agent may call besides `sessionOptions.tools`; it follows the session from then on.
+ * @param signal Gives up a session whose adapter is still on its way.
+ * @returns A session that is not started yet; a promise of it where its provider's adapter is still being loaded.
  * @throws {TypeError} If the provider is unknown, or the settings do not say in exactly one way how to connect.
  */
-export function createSession(settings: AgentSettings): VoiceSession {
+export function createSession(
+  settings: AgentSettings,
+  tools: AgentTools,
+  signal: AbortSignal,
+): VoiceSession | Promise<VoiceSession> {
   assertOneWay(settings)
-  return new VoiceSession({
-    ...settings.sessionOptions,
-    provider: createProvider(settings),
-    ...auth(settings),
-  })
+  const { provider, sessionOptions } = settings
+  const create: Create = (made, sound = {}) => {
+    const defined = tools.define()
+    const options = { ...sessionOptions, tools: defined, provider: made, ...auth(settings) }
+    const descriptors = Object.getOwnPropertyDescriptors(sound)
+    return tools.follow(new VoiceSession(Object.defineProperties(options, descriptors)), defined)
+  }
+  if (typeof provider !== 'string') return create(provider)
+  const adapter = loadedAdapter(provider)
+  return adapter ? create(adapter(settings)) : createLater(settings, create, signal)
+}
+
+type Create = (provider: Provider, sound?: Pick<SessionOptions, 'audioContext'>) => VoiceSession
+
+/**
+ * Waits for the adapter. A browser lets sound begin only in the gesture, and by then that is over, so the context
+ * is made here and now; it lasts for one conversation, as one that the session makes itself.
+ */
+async function createLater(
+  settings: AgentSettings,
+  create: Create,
+  signal: AbortSignal,
+): Promise<VoiceSession> {
+  const given = settings.sessionOptions.audioContext
+  const context = given ?? new AudioContext({ latencyHint: 'interactive' })
+  // Without a gesture it may stay pending until there is one.
+  context.resume().catch(() => {})
+  const close = (): void => {
+    if (!given && context.state !== 'closed') void context.close()
+  }
+  try {
+    const adapter = await loadAdapter(settings.provider as string)
+    signal.throwIfAborted()
+    const session = create(adapter(settings), {
+      // Asked for at each start; nothing where the session has to make one of its own.
+      get audioContext() {
+        return (context.state === 'closed' && !given ? undefined : context) as AudioContext
+      },
+    })
+    session.on('statechange', ({ state }) => {
+      if (state === 'closed') close()
+    })
+    return session
+  } catch (error) {
+    close()
+    throw error
+  }
 }
 
 function assertOneWay({ apiKey, proxyEndpoint, tokenEndpoint, getToken }: AgentSettings): void {
@@ -60,35 +103,6 @@ function assertOneWay({ apiKey, proxyEndpoint, tokenEndpoint, getToken }: AgentS
   throw new TypeError(
     `Cannot start the agent as <voice-agent> must have one of ${WAYS.join(', ')}: current value is ${given || 'none'}`,
   )
-}
-
-function createProvider(settings: AgentSettings): Provider {
-  const { provider, model, voice, instructions, greeting, lang } = settings
-  if (typeof provider !== 'string') return provider
-  const shared = { ...(instructions && { instructions }), ...(greeting && { greeting }) }
-  switch (provider) {
-    case 'openai':
-    case 'openai-realtime':
-      return new OpenAIRealtime({
-        ...shared,
-        ...(model && { model }),
-        ...(voice && { voice }),
-        // This API takes a language without its region.
-        ...(lang && { transcription: { model: 'gpt-4o-mini-transcribe', language: lang.split('-')[0] } }),
-      })
-    case 'deepgram':
-    case 'deepgram-agent':
-      return new DeepgramAgent({
-        ...shared,
-        ...(model && { think: model }),
-        ...(voice && { speak: voice }),
-        ...(lang && { listen: { provider: { type: 'deepgram', model: 'nova-3', language: lang } } }),
-      })
-    default:
-      throw new TypeError(
-        `Cannot start the agent as provider must be openai-realtime or deepgram-agent: current value is ${provider}`,
-      )
-  }
 }
 
 function auth(settings: AgentSettings): SessionAuth {

@@ -63,12 +63,14 @@ export const button = css`
     gap: 0.5em;
     inline-size: 100%;
     min-block-size: 2.875em;
-    padding: 0 1.25em;
+    padding: 0.25em 1em;
     border: 1px solid transparent;
     border-radius: 999px;
     cursor: pointer;
     font-weight: 600;
+    line-height: 1.25;
     text-align: center;
+    text-wrap: balance;
     user-select: none;
     -webkit-tap-highlight-color: transparent;
     transition: background-color 0.15s, color 0.15s, border-color 0.15s;
@@ -85,5 +87,17 @@ export const button = css`
     stroke-width: 2;
     stroke-linecap: round;
     stroke-linejoin: round;
+  }
+`
+
+/** A button with a picture alone, on top of {@link button}. */
+export const quietButton = css`
+  .root {
+    min-inline-size: 2.875em;
+    padding: 0 0.75em;
+    border-color: var(--border);
+  }
+  .root:enabled:hover {
+    background: color-mix(in srgb, var(--text), transparent 94%);
   }
 `

@@ -47,19 +47,19 @@ describe('<voice-start-button>', () => {
       await settled(agent)
       return [label(agent), button.ariaBusy, agent.session?.state]
     }
-    expect(await read()).to.deep.equal(['Start conversation', 'false', undefined])
+    expect(await read()).to.deep.equal(['Start talking', 'false', undefined])
     const dialled = ScriptedSocket.next()
     button.click()
     await dialled
     expect(await read()).to.deep.equal(['Cancel', 'true', 'connecting'])
     button.click()
     await agent.stop()
-    expect(await read()).to.deep.equal(['Start conversation', 'false', 'closed'])
+    expect(await read()).to.deep.equal(['Start talking', 'false', 'closed'])
     await open({ start: async () => button.click() })
-    expect(await read()).to.deep.equal(['End conversation', 'false', 'open'])
+    expect(await read()).to.deep.equal(['End', 'false', 'open'])
     button.click()
     await agent.stop()
-    expect(await read()).to.deep.equal(['Start conversation', 'false', 'closed'])
+    expect(await read()).to.deep.equal(['Start talking', 'false', 'closed'])
   })
 
   it('works with a session set by hand, without an agent', async () => {

@@ -8,7 +8,11 @@ export interface WatchedPage {
 
 /** Opens an empty page and notes its errors, warnings and failed requests from now on. */
 export async function watchedPage(browser: Browser): Promise<WatchedPage> {
-  const page = await browser.newPage()
+  return watchPage(await browser.newPage())
+}
+
+/** Notes a page's errors, warnings and failed requests from now on. */
+export function watchPage(page: Page): WatchedPage {
   const problems: string[] = []
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) problems.push(message.text())

@@ -1,0 +1,111 @@
+import { type Provider, VoiceError } from '../../src/index.ts'
+
+/** What of an agent's settings is the provider's; empty and null mean not given. */
+export interface ProviderSettings {
+  readonly model: string | null
+  readonly voice: string | null
+  readonly instructions: string | null
+  readonly greeting: string | null
+  readonly lang: string
+}
+
+/** Makes a provider of the settings; what does not apply to it is passed over. */
+export type Adapter = (settings: ProviderSettings) => Provider
+
+/** Where each provider's adapter is: a file of its own, so that a page loads the one that it needs. */
+const SOURCES: ReadonlyMap<string, () => Promise<Adapter>> = new Map([
+  ['openai-realtime', openAIRealtime],
+  ['deepgram-agent', deepgramAgent],
+  ['deepgram-listen', deepgramListen],
+  ['deepgram-flux', deepgramFlux],
+])
+
+const SHORT: Readonly<Record<string, string>> = { openai: 'openai-realtime', deepgram: 'deepgram-agent' }
+
+const ready = new Map<string, Adapter>()
+const loading = new Map<string, Promise<Adapter>>()
+
+/** @returns The adapter of a provider where it is there already, else null. */
+export function loadedAdapter(provider: string): Adapter | null {
+  return ready.get(SHORT[provider] ?? provider) ?? null
+}
+
+/**
+ * Loads the adapter of a provider, once however often it is called; after a failure the next call tries again.
+ *
+ * @throws {TypeError} If there is no such provider.
+ * @throws {VoiceError} `connection-failed`, if its file cannot be had.
+ */
+export async function loadAdapter(provider: string): Promise<Adapter> {
+  const name = SHORT[provider] ?? provider
+  const source = SOURCES.get(name)
+  if (!source) {
+    const names = [...SOURCES.keys()].join(', ')
+    throw new TypeError(
+      `Cannot start the agent as provider must be one of ${names}: current value is ${provider}`,
+    )
+  }
+  let adapter = loading.get(name)
+  if (!adapter) {
+    adapter = load(name, source).finally(() => loading.delete(name))
+    loading.set(name, adapter)
+  }
+  return adapter
+}
+
+async function load(name: string, source: () => Promise<Adapter>): Promise<Adapter> {
+  try {
+    const adapter = await source()
+    ready.set(name, adapter)
+    return adapter
+  } catch (cause) {
+    const hint = 'Serve the whole of dist/, and check the network'
+    throw new VoiceError('connection-failed', `Cannot load the adapter of ${name}`, { hint, cause })
+  }
+}
+
+async function openAIRealtime(): Promise<Adapter> {
+  const { OpenAIRealtime } = await import('../../src/providers/openai-realtime.ts')
+  return ({ model, voice, instructions, greeting, lang }) =>
+    new OpenAIRealtime({
+      ...(instructions && { instructions }),
+      ...(greeting && { greeting }),
+      ...(model && { model }),
+      ...(voice && { voice }),
+      // This API takes a language without its region.
+      ...(lang && { transcription: { model: 'gpt-4o-mini-transcribe', language: primary(lang) } }),
+    })
+}
+
+async function deepgramAgent(): Promise<Adapter> {
+  const { DeepgramAgent } = await import('../../src/providers/deepgram-agent.ts')
+  return ({ model, voice, instructions, greeting, lang }) =>
+    new DeepgramAgent({
+      ...(instructions && { instructions }),
+      ...(greeting && { greeting }),
+      ...(model && { think: model }),
+      ...(voice && { speak: voice }),
+      ...(lang && { listen: { provider: { type: 'deepgram', model: 'nova-3', language: lang } } }),
+    })
+}
+
+async function deepgramListen(): Promise<Adapter> {
+  const { DeepgramListen } = await import('../../src/providers/deepgram-listen.ts')
+  return ({ model, lang }) => new DeepgramListen({ ...(model && { model }), ...(lang && { language: lang }) })
+}
+
+/** One of its models hears English, the other several languages, of which it is told those to expect. */
+async function deepgramFlux(): Promise<Adapter> {
+  const { DeepgramFlux } = await import('../../src/providers/deepgram-flux.ts')
+  return ({ model, lang }) => {
+    const multilingual = lang !== '' && primary(lang) !== 'en'
+    return (model ?? (multilingual && 'flux-general-multi')) === 'flux-general-multi'
+      ? new DeepgramFlux({ model: 'flux-general-multi', ...(lang && { languageHints: [primary(lang)] }) })
+      : new DeepgramFlux({ ...(model && { model: model as 'flux-general-en' }) })
+  }
+}
+
+/** @returns The language without its region. */
+function primary(lang: string): string {
+  return lang.split('-')[0]!.toLowerCase()
+}

@@ -1,0 +1,148 @@
+import { html, nothing, type TemplateResult } from 'lit'
+import type { ConversationMode } from './conversation.ts'
+import type { GateStep } from './gate.ts'
+import { chevron, cross, voice } from './icons.ts'
+import type { Strings } from './localization.ts'
+
+/** How a `<voice-agent>` stands on its page. */
+export type AgentLayout = 'inline' | 'panel' | 'floating' | 'bar' | 'orb'
+
+/** What an agent shows, and what its buttons do. */
+export interface AgentView {
+  readonly layout: AgentLayout
+  readonly words: Strings
+  readonly mode: ConversationMode
+  /** Whether a session is being connected or connected. */
+  readonly active: boolean
+  readonly pushToTalk: boolean
+  /** Whether what opens and closes is open. */
+  readonly open: boolean
+  /** What the user is asked for; null while nothing is. */
+  readonly step: GateStep | null
+  /** Whether the page gives controls of its own. */
+  readonly composed: boolean
+  /** What the page's author has to correct; empty where nothing. */
+  readonly problem: string
+  /** The word for what a press on the orb does. */
+  readonly action: string
+  readonly toggle: () => void
+  readonly toggleOpen: () => void
+  readonly agree: () => void
+  readonly decline: () => void
+  readonly onslotchange: () => void
+}
+
+const status = html`<voice-status exportparts="status, indicator, message, hint, activity"></voice-status>`
+const meter = html`<voice-meter exportparts="meter, bar"></voice-meter>`
+const transcript = html`<voice-transcript
+  exportparts="transcript, empty, entry, user, assistant, speaker, text, interrupted"
+></voice-transcript>`
+const start = html`<voice-start-button exportparts="button: start-button, icon"></voice-start-button>`
+const mute = html`<voice-mute-button exportparts="button: mute-button, icon"></voice-mute-button>`
+const talk = html`<voice-talk-button exportparts="button: talk-button, icon"></voice-talk-button>`
+const mode = html`<voice-mode-button exportparts="button: mode-button, icon"></voice-mode-button>`
+const input = html`<voice-text-input exportparts="input, field, send-button, icon"></voice-text-input>`
+
+/** Everything in an agent's shadow root. */
+export function renderAgent(view: AgentView): TemplateResult {
+  const { layout, words, step, composed } = view
+  switch (layout) {
+    case 'floating':
+      return html`<div class="root floating" role="region" aria-label=${words.agent}>
+        ${launcher(view)}
+        <div class="dialog card" part="panel" popover="manual" role="dialog" tabindex="-1" aria-label=${words.agent}>
+          <div class="header" part="header">${status}${closeButton(view)}</div>
+          ${content(view, html`${middle(view)}${controls(view)}`)}
+        </div>
+      </div>`
+    case 'bar':
+      return html`<div class="root bar" part="panel" role="region" aria-label=${words.agent}>
+        ${content(view, bar(view))}
+      </div>`
+    default: {
+      const look = composed && !step ? '' : layout === 'orb' && !step ? 'orb' : 'card'
+      const defaults = layout === 'orb' ? orb(view) : html`${status}${middle(view)}${controls(view)}`
+      return html`<div class="root ${look} ${layout}" part="panel">${content(view, defaults)}</div>`
+    }
+  }
+}
+
+/** The page's own controls or else the default ones, unless the user is asked for something first. */
+function content(view: AgentView, defaults: TemplateResult): TemplateResult {
+  const { step, composed, problem } = view
+  return html`<slot ?hidden=${step} @slotchange=${view.onslotchange}></slot>
+    ${problem && html`<p class="problem" part="problem" role="alert">${problem}</p>`}
+    ${step ? gate(view, step) : composed ? nothing : defaults}`
+}
+
+function middle({ mode: now }: AgentView): TemplateResult {
+  return html`${now === 'voice' ? meter : nothing}${transcript}`
+}
+
+function controls({ mode: now, active, pushToTalk }: AgentView): TemplateResult {
+  return html`<div class="controls ${now}" part="controls">
+    ${now === 'text' ? input : start}${now === 'text' ? nothing : pushToTalk ? talk : mute}${mode}
+    ${now === 'text' && active ? start : nothing}
+  </div>`
+}
+
+function gate({ words, agree, decline }: AgentView, step: GateStep): TemplateResult {
+  return html`<div class="gate" part="gate" role="group" tabindex="-1" aria-label=${words.agent}>
+    <div class="question">
+      ${step === 'consent' ? html`<slot name="consent"></slot>` : html`<slot name="pre-prompt">${words.prePrompt}</slot>`}
+    </div>
+    <div class="controls">
+      <button class="text-button primary" part="agree-button" type="button" @click=${agree}>${words.agree}</button>
+      <button class="text-button" part="decline-button" type="button" @click=${decline}>${words.decline}</button>
+    </div>
+  </div>`
+}
+
+function launcher({ words, open, toggleOpen }: AgentView): TemplateResult {
+  return html`<button
+    class="launcher"
+    part="launcher"
+    type="button"
+    aria-haspopup="dialog"
+    aria-expanded=${open}
+    @click=${toggleOpen}
+  >
+    <slot name="launcher"><span class="icon">${open ? cross : voice}</span></slot>
+    <span class="unseen">${open ? words.close : words.show}</span>
+  </button>`
+}
+
+function closeButton({ words, toggleOpen }: AgentView): TemplateResult {
+  return html`<button class="icon-button" part="close-button" type="button" title=${words.close} @click=${toggleOpen}>
+    ${cross}<span class="unseen">${words.close}</span>
+  </button>`
+}
+
+function bar(view: AgentView): TemplateResult {
+  const { words, mode: now, open, toggleOpen } = view
+  return html`<div class="sheet card" part="sheet" id="sheet" ?hidden=${!open}>${transcript}</div>
+    <div class="line">
+      ${status}${now === 'voice' ? meter : nothing}
+      <button
+        class="icon-button chevron"
+        part="transcript-button"
+        type="button"
+        title=${words.showTranscript}
+        aria-expanded=${open}
+        aria-controls="sheet"
+        @click=${toggleOpen}
+      >
+        ${chevron}<span class="unseen">${words.showTranscript}</span>
+      </button>
+      ${controls(view)}
+    </div>`
+}
+
+function orb(view: AgentView): TemplateResult {
+  const { mode: now, pushToTalk, action, toggle } = view
+  const round = html`<button class="orb-button" part="orb-button" type="button" aria-label=${action} @click=${toggle}>
+    <voice-orb exportparts="orb"></voice-orb>
+  </button>`
+  return html`${round}${status}
+    ${now === 'text' ? html`${transcript}${controls(view)}` : html`<div class="controls" part="controls">${pushToTalk ? talk : mute}${mode}</div>`}`
+}

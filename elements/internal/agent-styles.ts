@@ -1,0 +1,311 @@
+import { css } from 'lit'
+
+/** How the layouts of a `<voice-agent>` look, on top of `base`. */
+export const agentStyles = css`
+  :host([layout='panel']) {
+    block-size: 100%;
+  }
+  .card,
+  .line {
+    /* Not on the host: children that a page fixes to its window would be fixed to the host. */
+    contain: layout style;
+    border: 1px solid var(--border);
+    border-radius: var(--voicewire-radius, 20px);
+    background: var(--surface);
+    box-shadow: 0 1px 2px rgb(0 0 0 / 4%), 0 12px 32px -12px rgb(0 0 0 / 16%);
+  }
+  .card {
+    display: flex;
+    flex-direction: column;
+    gap: 1em;
+    max-inline-size: var(--voicewire-max-inline-size, 23em);
+    padding: 1.25em;
+  }
+  .controls {
+    display: flex;
+    align-items: end;
+    gap: 0.625em;
+  }
+  voice-start-button,
+  voice-talk-button,
+  voice-text-input {
+    flex: 1;
+    min-inline-size: 0;
+  }
+  .text voice-start-button {
+    flex: none;
+  }
+  .problem {
+    margin: 0;
+    padding: 0.75em 1em;
+    border: 1px solid color-mix(in srgb, var(--danger), transparent 60%);
+    border-radius: 0.75em;
+    color: var(--text);
+    font-size: 0.875em;
+    overflow-wrap: anywhere;
+  }
+  .gate {
+    display: flex;
+    flex-direction: column;
+    gap: 1.25em;
+    outline: none;
+  }
+  .question {
+    overflow-wrap: anywhere;
+  }
+  button {
+    all: unset;
+    box-sizing: border-box;
+    cursor: pointer;
+    -webkit-tap-highlight-color: transparent;
+  }
+  svg {
+    display: block;
+    inline-size: 1.25em;
+    block-size: 1.25em;
+    stroke: currentColor;
+    stroke-width: 2;
+    stroke-linecap: round;
+    stroke-linejoin: round;
+  }
+  .text-button {
+    flex: 1;
+    min-block-size: 2.875em;
+    padding: 0.5em 1.25em;
+    border: 1px solid var(--border);
+    border-radius: 999px;
+    font-weight: 600;
+    text-align: center;
+  }
+  .primary {
+    border-color: transparent;
+    background: var(--accent);
+    color: var(--on-accent);
+  }
+  .icon-button {
+    flex: none;
+    padding: 0.5em;
+    border-radius: 50%;
+    color: var(--secondary);
+  }
+  .icon-button:hover {
+    background: color-mix(in srgb, var(--text), transparent 94%);
+    color: var(--text);
+  }
+  :focus-visible {
+    outline: 2px solid var(--accent);
+    outline-offset: 2px;
+  }
+
+  .panel.card {
+    box-sizing: border-box;
+    block-size: 100%;
+    max-inline-size: none;
+    border-radius: var(--voicewire-radius, 0);
+    box-shadow: none;
+  }
+  .panel voice-transcript,
+  .dialog voice-transcript {
+    flex: 1;
+    min-block-size: 0;
+  }
+  .panel voice-transcript::part(transcript),
+  .dialog voice-transcript::part(transcript) {
+    box-sizing: border-box;
+    block-size: 100%;
+    max-block-size: none;
+  }
+  .panel .gate,
+  .dialog .gate {
+    margin-block: auto;
+  }
+
+  .floating {
+    --gap: max(1.25em, env(safe-area-inset-bottom));
+  }
+  .launcher {
+    position: fixed;
+    z-index: var(--voicewire-z-index, 999);
+    inset-block-end: var(--gap);
+    inset-inline-end: var(--gap);
+    display: grid;
+    place-items: center;
+    min-inline-size: 3.75em;
+    min-block-size: 3.75em;
+    border-radius: 999px;
+    background: var(--accent);
+    color: var(--on-accent);
+    box-shadow: 0 2px 6px rgb(0 0 0 / 12%), 0 12px 28px -8px rgb(0 0 0 / 32%);
+    transition: scale 0.15s, background-color 0.15s;
+  }
+  .launcher:hover {
+    background: color-mix(in oklab, var(--accent), var(--text) 14%);
+  }
+  .launcher:active {
+    scale: 0.96;
+  }
+  .icon {
+    font-size: 1.25em;
+  }
+  .dialog {
+    position: fixed;
+    inset: auto;
+    inset-block-end: calc(var(--gap) + 4.5em);
+    inset-inline-end: var(--gap);
+    box-sizing: border-box;
+    inline-size: min(var(--voicewire-max-inline-size, 24em), 100vw - 2 * var(--gap));
+    max-inline-size: none;
+    block-size: min(38em, 100dvh - 2 * var(--gap) - 4.5em);
+    margin: 0;
+    color: inherit;
+    font: inherit;
+    box-shadow: 0 2px 8px rgb(0 0 0 / 6%), 0 24px 64px -16px rgb(0 0 0 / 36%);
+  }
+  .dialog:not(:popover-open) {
+    display: none;
+  }
+  .dialog:focus-visible {
+    outline: none;
+  }
+  .dialog:popover-open {
+    animation: appear 0.18s;
+  }
+  @keyframes appear {
+    from {
+      opacity: 0;
+      translate: 0 0.75em;
+    }
+  }
+  .header {
+    display: flex;
+    align-items: center;
+    gap: 0.5em;
+    margin-block: -0.25em;
+  }
+  .header voice-status {
+    flex: 1;
+    min-inline-size: 0;
+  }
+  .header .icon-button {
+    margin-inline-end: -0.5em;
+  }
+  :host([placement$='start']) .launcher,
+  :host([placement$='start']) .dialog {
+    inset-inline: var(--gap) auto;
+  }
+  :host([placement^='top']) .launcher {
+    inset-block: var(--gap) auto;
+  }
+  :host([placement^='top']) .dialog {
+    inset-block: calc(var(--gap) + 4.5em) auto;
+  }
+  @media (min-width: 30.001em) {
+    .header .icon-button {
+      display: none; /* the launcher is there */
+    }
+  }
+  @media (max-width: 30em) {
+    .dialog {
+      inset: 0 !important;
+      inline-size: 100%;
+      block-size: 100%;
+      border: 0;
+      border-radius: 0;
+    }
+  }
+
+  .bar {
+    position: fixed;
+    z-index: var(--voicewire-z-index, 999);
+    inset-block-end: max(1em, env(safe-area-inset-bottom));
+    inset-inline: 1em;
+    max-inline-size: var(--voicewire-max-inline-size, 44em);
+    margin-inline: auto;
+  }
+  :host([placement^='top']) .bar {
+    inset-block: max(1em, env(safe-area-inset-top)) auto;
+  }
+  .line {
+    display: flex;
+    align-items: center;
+    gap: 0.75em;
+    padding: 0.625em 0.75em 0.625em 1.25em;
+    box-shadow: 0 2px 8px rgb(0 0 0 / 6%), 0 16px 48px -12px rgb(0 0 0 / 30%);
+  }
+  .line voice-status {
+    flex: none;
+    max-inline-size: 50%;
+  }
+  .line voice-meter {
+    flex: 1;
+    min-inline-size: 0;
+    overflow: hidden;
+  }
+  .line .text {
+    flex: 1;
+  }
+  .line voice-start-button {
+    flex: none;
+  }
+  .sheet {
+    position: absolute;
+    inset-block-end: calc(100% + 0.5em);
+    inset-inline: 0;
+    max-inline-size: none;
+    padding: 0.75em 1.25em 1.25em;
+  }
+  :host([placement^='top']) .sheet {
+    inset-block: calc(100% + 0.5em) auto;
+  }
+  .sheet[hidden] {
+    display: none;
+  }
+  .chevron:not([aria-expanded='true']) svg {
+    rotate: 180deg;
+  }
+  .bar > .gate {
+    padding: 1.25em;
+    border: 1px solid var(--border);
+    border-radius: var(--voicewire-radius, 20px);
+    background: var(--surface);
+  }
+  @media (max-width: 40em) {
+    .line {
+      flex-wrap: wrap;
+      padding-inline: 1em;
+    }
+    .line voice-status {
+      flex: 1;
+      max-inline-size: none;
+    }
+    .line voice-meter {
+      display: none;
+    }
+    .line .controls {
+      flex: 1 0 100%;
+    }
+    .line voice-start-button {
+      flex: 1;
+    }
+  }
+
+  .orb {
+    display: flex;
+    flex-direction: column;
+    align-items: center;
+    gap: 1em;
+  }
+  .orb voice-transcript,
+  .orb .text {
+    align-self: stretch;
+  }
+  .orb-button {
+    border-radius: 50%;
+  }
+  @media (forced-colors: active) {
+    .launcher,
+    .text-button {
+      border: 1px solid ButtonBorder;
+    }
+  }
+`

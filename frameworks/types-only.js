@@ -1,0 +1,2 @@
+// For TypeScript alone: whoever imports it at run time gets nothing.
+export {}
