@@ -3,10 +3,16 @@
  * are tools, and the worklets' code as a string only where the files beside the package cannot be had.
  */
 const LAZY = [
-  ...['audio-engine', 'session-engine', 'tool-runner', 'orb', 'wave'].flatMap((name) => [
-    `./${name}.js`,
-    `../${name}.js`,
-  ]),
+  ...[
+    'audio-engine',
+    'session-engine',
+    'tool-runner',
+    'device-choice',
+    'hold-to-talk',
+    'orb',
+    'text-field',
+    'wave',
+  ].flatMap((name) => [`./${name}.js`, `../${name}.js`]),
   './chunks/inlined-*.js',
   './locales/*.js',
   '../locales/*.js',
@@ -37,10 +43,10 @@ const entry = (name, path, limit, more = {}) => ({
   ...more,
 })
 
-/** What it shares with the core is there already. */
+/** What it shares with the core and the elements is there already. */
 const lazy = (name, path, limit) =>
   entry(name, path, limit, {
-    modifyEsbuildConfig: (config) => esbuild({ ...config, external: ['./chunks/*.js'] }),
+    modifyEsbuildConfig: (config) => esbuild({ ...config, external: ['./chunks/*.js', 'lit'] }),
   })
 
 const LOCALES = ['ar', 'de', 'es', 'fr', 'it', 'ja', 'ko', 'nl', 'pl', 'pt', 'tr', 'zh']
@@ -64,11 +70,16 @@ export default [
   ...LOCALES.map((name) => entry(`the words of ${name}`, `dist/locales/${name}.js`, '1 kB')),
   element('<voice-recovery>, loaded where a microphone fails', 'dist/elements/voice-recovery.js', '3 kB'),
   element('<voice-debug>, loaded for developers', 'dist/elements/voice-debug.js', '5 kB'),
+  lazy('a text input, loaded where there is one', 'dist/text-field.js', '1.5 kB'),
+  lazy('a choice of devices, loaded where there is one', 'dist/device-choice.js', '1.8 kB'),
+  lazy('a button to hold, loaded where there is one', 'dist/hold-to-talk.js', '1.8 kB'),
+  lazy('an orb, loaded where there is one', 'dist/orb.js', '1.8 kB'),
+  lazy('a wave, loaded where there is one', 'dist/wave.js', '1 kB'),
   entry('voicewire/audio', 'dist/audio.js', '5.5 kB'),
   entry('the Resampler alone', 'dist/audio.js', '1.2 kB', { import: '{ Resampler }' }),
   entry('the LocalSpeechDetector alone', 'dist/audio.js', '1.5 kB', { import: '{ LocalSpeechDetector }' }),
   entry('voicewire/testing', 'dist/testing.js', '9 kB'),
-  entry('dist/voice-agent.js, the one file for a script tag', 'dist/voice-agent.js', '70 kB'),
+  entry('dist/voice-agent.js, the one file for a script tag', 'dist/voice-agent.js', '73 kB'),
   entry('worklets/capture.js, loaded by the microphone', 'dist/worklets/capture.js', '2 kB'),
   entry('worklets/playback.js, loaded by the speaker', 'dist/worklets/playback.js', '4 kB'),
   entry('worklets/recorder.js, loaded by a Recorder', 'dist/worklets/recorder.js', '2 kB'),

@@ -105,6 +105,8 @@ const modules = {
     'elements/voice-talk-button': path('elements/voice-talk-button.ts'),
     'elements/voice-text-input': path('elements/voice-text-input.ts'),
     'elements/voice-transcript': path('elements/voice-transcript.ts'),
+    'elements/voice-debug': path('elements/voice-debug.ts'),
+    'elements/voice-recovery': path('elements/voice-recovery.ts'),
     'elements/voice-tool': path('elements/voice-tool.ts'),
     'elements/voice-volume': path('elements/voice-volume.ts'),
   },

@@ -1,11 +1,7 @@
-import { css, html, type PropertyDeclarations, type TemplateResult } from 'lit'
+import { css, type PropertyDeclarations } from 'lit'
 import { define } from './internal/define.ts'
-import { send } from './internal/icons.ts'
-import { SessionElement } from './internal/session-element.ts'
+import { type BodyModule, LazyElement } from './internal/lazy-element.ts'
 import { base, button } from './internal/styles.ts'
-
-/** The key code of a key that an input method has taken: WebKit's only word for the Enter that ends a composition. */
-const TAKEN_BY_INPUT_METHOD = 229
 
 /**
  * Says something in text. Enter sends, Shift and Enter make a line; where no session is open, sending starts one
@@ -18,15 +14,14 @@ const TAKEN_BY_INPUT_METHOD = 229
  * @csspart send-button - The button.
  * @csspart icon - The picture in it.
  */
-export class VoiceTextInput extends SessionElement {
+export class VoiceTextInput extends LazyElement {
   static override shadowRootOptions: ShadowRootInit = {
-    ...SessionElement.shadowRootOptions,
+    ...LazyElement.shadowRootOptions,
     delegatesFocus: true,
   }
 
   static override properties: PropertyDeclarations = {
     placeholder: { reflect: true },
-    sending: { state: true },
   }
 
   static override styles = [
@@ -35,156 +30,20 @@ export class VoiceTextInput extends SessionElement {
     css`
       :host {
         display: block;
-      }
-      .root {
-        display: flex;
-        align-items: end;
-        gap: 0.25em;
-        padding: 0.25em;
-        overflow: clip;
-        border-color: color-mix(in srgb, var(--border), var(--text) 50%);
-        border-radius: 1.4375em;
-        cursor: auto;
-        user-select: auto;
-        font-weight: 400;
-        text-align: start;
-      }
-      .root:has(textarea:focus) {
-        border-color: var(--accent);
-        outline: 1px solid var(--accent);
-      }
-      textarea {
-        flex: 1;
-        min-inline-size: 0;
-        max-block-size: calc(6em + 0.875em);
-        padding-block: 0.375em;
-        padding-inline: 0.875em 0.25em;
-        box-sizing: border-box;
-        border: 0;
-        background: none;
-        color: inherit;
-        font: inherit;
-        field-sizing: content;
-        overflow-wrap: anywhere;
-        resize: none;
-        scrollbar-width: thin;
-      }
-      textarea:focus-visible {
-        outline: none;
-      }
-      textarea::placeholder {
-        color: var(--secondary);
-        opacity: 1;
-      }
-      textarea:read-only {
-        color: var(--secondary);
-      }
-      button {
-        flex: none;
-        display: grid;
-        place-items: center;
-        inline-size: 2.25em;
-        block-size: 2.25em;
-        padding: 0;
-        border: 0;
-        border-radius: 50%;
-        background: var(--accent);
-        color: var(--on-accent);
-        font: inherit;
-        cursor: pointer;
-        transition: background-color 0.15s, color 0.15s;
-      }
-      button:enabled:hover {
-        background: color-mix(in oklab, var(--accent), var(--text) 14%);
-      }
-      textarea:placeholder-shown + button {
-        background: color-mix(in srgb, var(--text), transparent 92%);
-        color: var(--secondary);
-      }
-      :disabled {
-        cursor: default;
-        opacity: 0.55;
-      }
-      @media (forced-colors: active) {
-        .root,
-        button {
-          border: 1px solid ButtonBorder;
-        }
+        min-block-size: 2.875em;
       }
     `,
   ]
 
   declare placeholder: string | null
-  /** Whether a text is on its way. */
-  declare private sending: boolean
 
   constructor() {
     super()
     this.placeholder = null
-    this.sending = false
   }
 
-  protected override render(): TemplateResult {
-    const { conversation, words, sending } = this
-    const disabled = !conversation || this.session?.provider.capabilities?.text === false
-    const name = this.placeholder || words.write
-    return html`<div class="root" part="input">
-      <textarea
-        part="field"
-        rows="1"
-        dir="auto"
-        enterkeyhint="send"
-        autocomplete="off"
-        aria-label=${name}
-        placeholder=${name}
-        ?disabled=${disabled}
-        ?readonly=${sending}
-        @keydown=${this.#onkeydown}
-        @input=${this.#fit}
-      ></textarea>
-      <button
-        part="send-button"
-        type="button"
-        aria-label=${words.send}
-        aria-busy=${sending}
-        ?disabled=${disabled}
-        @click=${this.#send}
-      >${send}</button>
-    </div>`
-  }
-
-  get #field(): HTMLTextAreaElement {
-    return this.renderRoot.querySelector('textarea') as HTMLTextAreaElement
-  }
-
-  #onkeydown(event: KeyboardEvent): void {
-    const composing = event.isComposing || event.keyCode === TAKEN_BY_INPUT_METHOD
-    if (event.key !== 'Enter' || event.shiftKey || composing) return
-    event.preventDefault()
-    void this.#send()
-  }
-
-  async #send(): Promise<void> {
-    const text = this.#field.value.trim()
-    const { conversation } = this
-    if (!text || !conversation || this.sending) return
-    this.sending = true
-    try {
-      await conversation.sendText(text)
-      this.#field.value = ''
-      this.#fit()
-    } catch {
-      // The conversation told it, as an `error` event and to the status; the text is still there.
-    }
-    this.sending = false
-  }
-
-  /** As high as its text, where the style sheet cannot say so. */
-  #fit(): void {
-    if (CSS.supports('field-sizing: content')) return
-    const { style } = this.#field
-    style.setProperty('block-size', 'auto')
-    style.setProperty('block-size', `${this.#field.scrollHeight}px`)
+  protected override load(): Promise<BodyModule> {
+    return import('./internal/text-field.ts')
   }
 }
 

@@ -30,7 +30,8 @@ export class VoiceVolume extends SessionElement {
         flex: none;
         inline-size: 1.25em;
         block-size: 1.25em;
-        stroke: var(--secondary);
+        color: var(--secondary);
+        stroke: currentColor;
         stroke-width: 2;
         stroke-linecap: round;
         stroke-linejoin: round;

@@ -321,6 +321,8 @@ export class Conversation {
     const session = this.#session
     for (const kind of ['input', 'output'] as const) {
       const id = this.#devices[kind]
+      // While the user types, the microphone is not to be taken.
+      if (kind === 'input' && this.#mode === 'text') continue
       if (session && id !== null) setDevice(session, kind, id).catch((error) => this.#fail(error))
     }
   }

@@ -226,6 +226,19 @@ describe('<voice-talk-button>', () => {
     expect(await read(agent)).to.deep.equal(RELEASED)
   })
 
+  it('mutes a session that is taken away while it is held', async () => {
+    const { session } = await startScripted()
+    const element = await mount<VoiceTalkButton>(TAG)
+    element.session = session
+    await settled(element)
+    await mouseDown(element)
+    expect(session.muted).to.equal(false)
+    element.session = null
+    await settled(element)
+    expect(session.muted).to.equal(true)
+    expect(button(element).ariaPressed).to.equal('false')
+  })
+
   it('keeps its name while it shows what its slots say', async () => {
     const agent = await mountScripted('<voice-talk-button><b slot="talking">Let go</b></voice-talk-button>')
     const [talk, talking] = [deep(agent, '.talk'), deep(agent, '.talking')]

@@ -81,6 +81,26 @@ describe('<voice-text-input>', () => {
     expect(field(agent).offsetHeight).to.equal(heights[0])
   })
 
+  it('grows by itself where the style sheet cannot say it', async () => {
+    const { supports } = CSS
+    CSS.supports = () => false
+    const sheet = new CSSStyleSheet()
+    sheet.replaceSync('voice-text-input::part(field) { field-sizing: fixed }')
+    document.adoptedStyleSheets = [sheet]
+    try {
+      const agent = await mountScripted(TAG)
+      await type(agent, 'One')
+      const height = field(agent).offsetHeight
+      await sendKeys({ press: 'Shift+Enter' })
+      expect(field(agent).offsetHeight).to.be.within(height + 20, height + 28)
+      await sendKeys({ press: 'Backspace' })
+      expect(field(agent).offsetHeight).to.equal(height)
+    } finally {
+      CSS.supports = supports
+      document.adoptedStyleSheets = []
+    }
+  })
+
   it('sends nothing where nothing is written, and starts nothing', async () => {
     const agent = await mountScripted(TAG)
     await type(agent, '  ')
