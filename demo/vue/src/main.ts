@@ -1,0 +1,6 @@
+import { createApp } from 'vue'
+import 'voicewire/elements'
+import '../../app.css'
+import App from './App.vue'
+
+createApp(App).mount('#app')
