@@ -11,7 +11,5 @@ export default defineConfig({
   base: './',
   // A strict Content-Security-Policy lets no `data:` URL through, in which Vite puts small files.
   build: { assetsInlineLimit: 0 },
-  // Left as it is, the package finds its worklets while developing.
-  optimizeDeps: { exclude: ['voicewire'] },
   server: { proxy: { '/api': proxy, '/v1': { ...proxy, ws: true } } },
 })

@@ -94,18 +94,18 @@ test('npm start: /two.html has two agents, and one is not touched by the other',
     page.getByRole('region', { name }),
   )
   assert.ok(first && second)
-  const talks = (agent: Locator) =>
+  const converses = (agent: Locator) =>
     agent
       .getByRole('log')
-      .getByText(/Agent\s+\w+ \w+/)
+      .getByText(/^(You|Agent)$/)
       .first()
       .waitFor()
   await first.getByRole('button', { name: /start/i }).click()
-  await talks(first)
+  await converses(first)
   await second.getByText('Ready').waitFor()
   await second.getByText('What you say appears here').waitFor()
   await second.getByRole('button', { name: /start/i }).click()
-  await talks(second)
+  await converses(second)
   await first.getByRole('button', { name: /end/i }).click()
   await first.getByText('Ready').waitFor()
   await second.getByRole('button', { name: /end/i }).waitFor()
