@@ -3,10 +3,11 @@
  * is in the environment.
  */
 import { randomBytes } from 'node:crypto'
-import { createReadStream, existsSync, statSync } from 'node:fs'
+import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname, join, normalize } from 'node:path'
 import { build } from '../scripts/build.mjs'
+import { BUILT, DEMOS, isBuilt } from '../scripts/demos.mjs'
 import { fail, ROOT } from '../scripts/environment.mjs'
 
 const { OPENAI_API_KEY, DEEPGRAM_API_KEY, HOST = '127.0.0.1', PORT = '8000' } = process.env
@@ -27,9 +28,29 @@ const HEADERS = {
   'Cache-Control': 'no-cache',
 }
 
+/** @returns The file behind a path: of the package, of an app in a framework, or of this folder. */
+function fileAt(pathname) {
+  const path = normalize(pathname.endsWith('/') ? `${pathname}index.html` : pathname)
+  if (path.startsWith('/dist/')) return join(ROOT, path)
+  return join(path.split('/')[1] in DEMOS ? BUILT : join(ROOT, 'demo'), path)
+}
+
+/** The first page, with links to those apps that `npm run demos` has built. */
+function firstPage() {
+  const page = readFileSync(join(ROOT, 'demo/index.html'), 'utf8')
+  const links = Object.entries(DEMOS)
+    .filter(([name]) => isBuilt(name))
+    .map(([name, title]) => `<a href="${name}/">${title}</a>`)
+  return page.replace('<!-- apps -->', links.length > 0 ? `<p>As an app in ${links.join(', ')}.</p>` : '')
+}
+
 function serveFile(request, response) {
-  const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname)
-  const file = join(ROOT, path.startsWith('/dist/') ? path : join('demo', path === '/' ? 'index.html' : path))
+  const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+  if (pathname === '/') {
+    response.writeHead(200, { ...HEADERS, 'Content-Type': TYPES['.html'] }).end(firstPage())
+    return
+  }
+  const file = fileAt(pathname)
   const type = TYPES[extname(file)]
   if (!type || !existsSync(file) || !statSync(file).isFile()) {
     response.writeHead(404, { 'Content-Type': 'text/plain' }).end('There is nothing here\n')

@@ -3,6 +3,7 @@ import { globSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureChromium } from './browser.mjs'
 import { build } from './build.mjs'
+import { buildDemos, DEMOS } from './demos.mjs'
 import { fail, ROOT, run } from './environment.mjs'
 import { ensurePrograms } from './packages.mjs'
 
@@ -24,6 +25,9 @@ const OPERATION = [
   'server/node/test/{init,proxies,rolling-restart,state-redis,state-relays}.test.ts',
   'test/published.test.ts',
 ]
+
+/** The apps in several frameworks, which are built first. */
+const APPS = ['test/e2e/frameworks.test.ts']
 
 /** Files of node:test, whose totals come from a TAP report beside the readable one. */
 function nodeTests(name, patterns, { concurrency = 2, env = {}, exclude = [] } = {}) {
@@ -81,6 +85,15 @@ async function types() {
   return { code: failed, passed: codes.length - failed, failed }
 }
 
+/** Each app counts as built or not; where all are, they are tried in the browser. */
+async function demos() {
+  const broken = await buildDemos()
+  if (broken.length > 0)
+    return { code: 1, passed: Object.keys(DEMOS).length - broken.length, failed: broken.length }
+  const tried = await nodeTests('demos', APPS, { concurrency: 1 })()
+  return { ...tried, passed: tried.passed + Object.keys(DEMOS).length }
+}
+
 const PARTS = {
   lint: check('biome', 'check', '--error-on-warnings', '.'),
   types,
@@ -90,7 +103,8 @@ const PARTS = {
   secrets: nodeTests('secrets', ['server/*/test-after/*.test.ts']),
   browser: browserTests,
   clients: nodeTests('clients', ['test/official-clients/*.test.ts']),
-  e2e: nodeTests('e2e', ['test/e2e/*.test.ts'], { concurrency: 1 }),
+  e2e: nodeTests('e2e', ['test/e2e/*.test.ts'], { concurrency: 1, exclude: APPS }),
+  demos,
   survival: nodeTests('survival', ['test/survival/*.test.ts'], { concurrency: 1 }),
 }
 

@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
-import { type Browser, chromium, type Page } from 'playwright'
+import { type Browser, chromium, type Locator, type Page } from 'playwright'
 import { chromiumOptions } from '../support/chromium.mjs'
 import { npmStart, type Started } from '../support/npm-start.ts'
 import { type WatchedPage, watchedPage } from '../support/watched-page.ts'
@@ -84,6 +84,34 @@ for (const path of ['/core.html', '/composed.html']) {
     await page.close()
   })
 }
+
+test('npm start: /two.html has two agents, and one is not touched by the other', {
+  timeout: 90_000,
+}, async () => {
+  const { page, problems } = await open('/two.html')
+  assert.deepEqual(await audit(page), [])
+  const [first, second] = ['OpenAI Realtime', 'Deepgram Agent'].map((name) =>
+    page.getByRole('region', { name }),
+  )
+  assert.ok(first && second)
+  const converses = (agent: Locator) =>
+    agent
+      .getByRole('log')
+      .getByText(/^(You|Agent)$/)
+      .first()
+      .waitFor()
+  await first.getByRole('button', { name: /start/i }).click()
+  await converses(first)
+  await second.getByText('Ready').waitFor()
+  await second.getByText('What you say appears here').waitFor()
+  await second.getByRole('button', { name: /start/i }).click()
+  await converses(second)
+  await first.getByRole('button', { name: /end/i }).click()
+  await first.getByText('Ready').waitFor()
+  await second.getByRole('button', { name: /end/i }).waitFor()
+  assert.deepEqual(problems, [])
+  await page.close()
+})
 
 test('npm start: a busy port is one clear line that says what to do', async () => {
   const server = createServer()
