@@ -1,4 +1,4 @@
-import { css, html, LitElement, nothing, type PropertyDeclarations, type TemplateResult } from 'lit'
+import { css, html, nothing, type PropertyDeclarations, type TemplateResult } from 'lit'
 import type {
   GetToken,
   Provider,
@@ -10,6 +10,7 @@ import type {
 import { BUBBLES, Conversation } from './internal/conversation.ts'
 import { define } from './internal/define.ts'
 import { ENGLISH, type Strings } from './internal/localization.ts'
+import { PageElement } from './internal/page-element.ts'
 import { ContextProvider, conversationContext, sessionContext } from './internal/session-context.ts'
 import { type AgentSettings, createSession } from './internal/session-options.ts'
 import { base } from './internal/styles.ts'
@@ -71,7 +72,7 @@ export type VoiceAgentEventMap = {
  * @csspart mute-button - The other one.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: types alone, for methods that every element has
-export class VoiceAgent extends LitElement implements AgentSettings {
+export class VoiceAgent extends PageElement implements AgentSettings {
   static override properties: PropertyDeclarations = {
     provider: { reflect: true, useDefault: true, converter: { toAttribute: providerName } },
     model: { reflect: true },
@@ -86,6 +87,7 @@ export class VoiceAgent extends LitElement implements AgentSettings {
     getToken: { attribute: false },
     sessionOptions: { attribute: false },
     session: { attribute: false, noAccessor: true },
+    keepAlive: { type: Boolean, attribute: 'keep-alive', reflect: true },
     muted: { type: Boolean, noAccessor: true },
     volume: { attribute: false, noAccessor: true },
     strings: { attribute: false, noAccessor: true },
@@ -146,6 +148,8 @@ export class VoiceAgent extends LitElement implements AgentSettings {
   declare apiKey: string | null
   /** Gets a token or ticket, instead of `tokenEndpoint`. */
   declare getToken: GetToken | null
+  /** Whether the conversation goes on while the element is out of the page, until `stop()`; default false. */
+  declare keepAlive: boolean
   /** Further options for the sessions made here, such as `microphone` or `workletUrls`. */
   declare sessionOptions: Partial<SessionOptions>
 
@@ -173,6 +177,7 @@ export class VoiceAgent extends LitElement implements AgentSettings {
     this.tokenTransport = null
     this.apiKey = null
     this.getToken = null
+    this.keepAlive = false
     this.sessionOptions = {}
     this.#showStates()
   }
@@ -241,11 +246,11 @@ export class VoiceAgent extends LitElement implements AgentSettings {
     return this.#conversation.stop()
   }
 
-  /** Ends the conversation, whoever made the session, unless the element only moves within the page. */
+  /** Ends the conversation, whoever made the session, unless the element only moves, or is to be kept alive. */
   override disconnectedCallback(): void {
     super.disconnectedCallback()
     queueMicrotask(() => {
-      if (!this.isConnected) void this.stop()
+      if (!this.isConnected && !this.keepAlive) void this.stop()
     })
   }
 
@@ -256,13 +261,14 @@ export class VoiceAgent extends LitElement implements AgentSettings {
     const problem = this.#problem()
     return empty
       ? html`<div class="root card" part="panel">${slot}${problem}${controls}</div>`
-      : html`<div class="root" part="panel">${slot}${problem}</div>`
+      : // No root around what is the page's own, which keeps the page's looks.
+        html`<div part="panel">${slot}${problem}</div>`
   }
 
   #problem(): TemplateResult | typeof nothing {
     const { error } = this.#conversation
     if (!error || 'hint' in error) return nothing
-    return html`<p class="problem" part="problem" role="alert">${error.message}</p>`
+    return html`<p class="root problem" part="problem" role="alert">${error.message}</p>`
   }
 
   #onslotchange(): void {
