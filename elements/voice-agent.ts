@@ -256,7 +256,9 @@ export class VoiceAgent extends PageElement implements AgentSettings {
 
   protected override render(): TemplateResult {
     // White space between the tags counts as content for a slot, so its own fallback would not show.
-    const empty = !this.childElementCount && !this.textContent?.trim()
+    const alone = !this.childElementCount && !this.textContent?.trim()
+    // A server does not know the children.
+    const empty = alone || this.isHydrating
     const slot = html`<slot @slotchange=${this.#onslotchange}></slot>`
     const problem = this.#problem()
     return empty

@@ -26,10 +26,10 @@ export abstract class SessionElement extends PageElement {
   }
 
   protected get conversation(): Conversation | null {
-    return this.#controller.conversation
+    return this.isHydrating ? null : this.#controller.conversation
   }
 
   protected get words(): Strings {
-    return { ...(this.conversation?.strings ?? ENGLISH), ...this.strings }
+    return this.isHydrating ? ENGLISH : { ...(this.conversation?.strings ?? ENGLISH), ...this.strings }
   }
 }
