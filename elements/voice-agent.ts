@@ -1,4 +1,4 @@
-import { LitElement, type PropertyDeclarations, type PropertyValues, type TemplateResult } from 'lit'
+import type { LitElement, PropertyDeclarations, PropertyValues, TemplateResult } from 'lit'
 import type {
   GetToken,
   Provider,
@@ -18,6 +18,7 @@ import { Gate, type GateStep } from './internal/gate.ts'
 import { LocaleController } from './internal/locale.ts'
 import { ENGLISH, type Strings } from './internal/localization.ts'
 import { MicrophonePermission } from './internal/microphone-permission.ts'
+import { PageElement } from './internal/page-element.ts'
 import { ContextProvider, conversationContext, sessionContext } from './internal/session-context.ts'
 import { type AgentSettings, createSession } from './internal/session-options.ts'
 import { base } from './internal/styles.ts'
@@ -160,7 +161,7 @@ export type VoiceAgentEventMap = {
  * @csspart icon - The picture in any button.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: types alone, for methods that every element has
-export class VoiceAgent extends LitElement implements AgentSettings {
+export class VoiceAgent extends PageElement implements AgentSettings {
   static override properties: PropertyDeclarations = {
     provider: { reflect: true, useDefault: true, converter: { toAttribute: providerName } },
     model: { reflect: true },
@@ -184,6 +185,7 @@ export class VoiceAgent extends LitElement implements AgentSettings {
     prePrompt: { type: Boolean, attribute: 'pre-prompt', reflect: true },
     consented: { type: Boolean, reflect: true },
     debug: { type: Boolean, reflect: true },
+    keepAlive: { type: Boolean, attribute: 'keep-alive', reflect: true },
     muted: { type: Boolean, noAccessor: true },
     volume: { attribute: false, noAccessor: true },
     strings: { attribute: false, noAccessor: true },
@@ -222,6 +224,8 @@ export class VoiceAgent extends LitElement implements AgentSettings {
   declare apiKey: string | null
   /** Gets a token or ticket, instead of `tokenEndpoint`. */
   declare getToken: GetToken | null
+  /** Whether the conversation goes on while the element is out of the page, until `stop()`; default false. */
+  declare keepAlive: boolean
   /** Further options for the sessions made here, such as `microphone` or `workletUrls`. */
   declare sessionOptions: Partial<SessionOptions>
   /**
@@ -289,6 +293,7 @@ export class VoiceAgent extends LitElement implements AgentSettings {
     this.tokenTransport = null
     this.apiKey = null
     this.getToken = null
+    this.keepAlive = false
     this.sessionOptions = {}
     this.layout = 'inline'
     this.placement = null
@@ -389,20 +394,11 @@ export class VoiceAgent extends LitElement implements AgentSettings {
     this.open = false
   }
 
-  protected override willUpdate(changed: PropertyValues): void {
-    if (changed.has('prePrompt') && this.prePrompt) this.#permission.ask()
-    if (changed.has('debug') && this.debug) {
-      import('./voice-debug.ts').catch(() => {
-        // The page goes on without it.
-      })
-    }
-  }
-
-  /** Ends the conversation, whoever made the session, unless the element only moves within the page. */
+  /** Ends the conversation, whoever made the session, unless the element only moves, or is to be kept alive. */
   override disconnectedCallback(): void {
     super.disconnectedCallback()
     queueMicrotask(() => {
-      if (!this.isConnected) void this.stop()
+      if (!this.isConnected && !this.keepAlive) void this.stop()
     })
   }
 
@@ -418,7 +414,7 @@ export class VoiceAgent extends LitElement implements AgentSettings {
       debug,
       active: action !== 'start',
       step: this.#gate.step,
-      composed: this.#composed,
+      composed: !this.isHydrating && this.#composed,
       problem: error && !('hint' in error) ? error.message : '',
       empty: !this.session?.transcript.length,
       toggleOpen: () => this.#toggleOpen(),
@@ -430,6 +426,12 @@ export class VoiceAgent extends LitElement implements AgentSettings {
 
   protected override updated(changed: PropertyValues): void {
     if (changed.has('tools')) this.#tools.changed()
+    if (changed.has('prePrompt') && this.prePrompt) this.#permission.ask()
+    if (changed.has('debug') && this.debug) {
+      import('./voice-debug.ts').catch(() => {
+        // The page goes on without it.
+      })
+    }
     this.#preload()
     this.#followGate()
     const dialog = this.#inside('.dialog')
@@ -518,7 +520,8 @@ export class VoiceAgent extends LitElement implements AgentSettings {
 
   /** White space between the tags counts as content for a slot, so its own fallback would not show. */
   get #composed(): boolean {
-    return [...this.childNodes].some((node) =>
+    // A server does not know them.
+    return [...(this.childNodes ?? [])].some((node) =>
       node instanceof Element
         ? !node.slot && node.localName !== 'voice-tool'
         : node.nodeType === Node.TEXT_NODE && node.nodeValue?.trim(),

@@ -25,6 +25,15 @@ export function installDebianPackages(packages) {
   spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], { env })
 }
 
+/** Installs what the tests in Firefox need, where it can; they say so where it is missing, and all else runs. */
+export function ensureFirefox() {
+  if (process.platform !== 'linux') return
+  const firefox = process.env.FIREFOX_PATH || installed('firefox') || installed('firefox-esr')
+  // Firefox's sound stands still where there is no device and no sound server.
+  const missing = [...(firefox ? [] : ['firefox-esr']), ...(installed('pulseaudio') ? [] : ['pulseaudio'])]
+  if (missing.length > 0) installDebianPackages(missing)
+}
+
 /** Ends the process with advice where a program is missing and cannot be installed. */
 export function ensurePrograms() {
   const missing = () => Object.keys(PACKAGES).filter((program) => !installed(program))

@@ -5,7 +5,7 @@ import { ensureChromium } from './browser.mjs'
 import { build } from './build.mjs'
 import { buildDemos, DEMOS } from './demos.mjs'
 import { fail, ROOT, run } from './environment.mjs'
-import { ensurePrograms } from './packages.mjs'
+import { ensureFirefox, ensurePrograms } from './packages.mjs'
 
 const CACHE = join(ROOT, '.cache')
 /** Where tests of the relay record what it lets out; the part `secrets` looks through it. */
@@ -114,6 +114,7 @@ if (unknown) fail(`there is no part "${unknown}": choose from ${Object.keys(PART
 
 process.env.CHROMIUM_PATH = await ensureChromium()
 ensurePrograms()
+if (asked.length === 0 || asked.includes('e2e')) ensureFirefox()
 await build()
 mkdirSync(CACHE, { recursive: true })
 

@@ -68,9 +68,11 @@ function arrange(view: AgentView): TemplateResult {
         ${content(view, bar(view))}
       </div>`
     default: {
-      const look = composed && !step ? '' : layout === 'orb' && !step ? 'orb' : empty ? 'card empty' : 'card'
+      // No root around what is the page's own, which keeps the page's looks.
+      const bare = composed && !step
+      const look = layout === 'orb' && !step ? 'orb' : empty ? 'card empty' : 'card'
       const defaults = layout === 'orb' ? orb(view) : html`${status}${middle(view)}${controls(view)}`
-      return html`<div class="root ${look} ${layout}" part="panel">${content(view, defaults)}</div>`
+      return html`<div class=${bare ? '' : `root ${look} ${layout}`} part="panel">${content(view, defaults)}</div>`
     }
   }
 }
@@ -79,7 +81,7 @@ function arrange(view: AgentView): TemplateResult {
 function content(view: AgentView, defaults: TemplateResult): TemplateResult {
   const { step, composed, problem } = view
   return html`<slot ?hidden=${step} @slotchange=${view.onslotchange}></slot>
-    ${problem && html`<p class="problem" part="problem" role="alert">${problem}</p>`}
+    ${problem && html`<p class="root problem" part="problem" role="alert">${problem}</p>`}
     ${step ? gate(view, step) : composed ? nothing : defaults}`
 }
 

@@ -16,6 +16,8 @@ export class SessionController implements ReactiveController {
   #unsubscribe: (() => void) | null = null
   #localized = false
   #locale: Partial<Strings> = {}
+  /** Where it was connected: an element that is adopted by another document is there when it hears of it. */
+  #page: Document | null = null
 
   constructor(host: ReactiveElement) {
     this.#host = host
@@ -41,12 +43,13 @@ export class SessionController implements ReactiveController {
   }
 
   hostConnected(): void {
-    this.#host.ownerDocument.addEventListener('context-provider', this.#onprovider)
+    this.#page = this.#host.ownerDocument
+    this.#page.addEventListener('context-provider', this.#onprovider)
     this.#request()
   }
 
   hostDisconnected(): void {
-    this.#host.ownerDocument.removeEventListener('context-provider', this.#onprovider)
+    this.#page?.removeEventListener('context-provider', this.#onprovider)
     this.#found = null
     this.#unsubscribe?.()
   }

@@ -1,11 +1,12 @@
-import { LitElement, type PropertyDeclarations } from 'lit'
+import type { PropertyDeclarations } from 'lit'
 import type { VoiceSession } from '../../src/index.ts'
 import type { Conversation } from './conversation.ts'
 import { ENGLISH, type Strings } from './localization.ts'
+import { PageElement } from './page-element.ts'
 import { SessionController } from './session-controller.ts'
 
 /** What the controls have in common: a session, found or set, and words. */
-export abstract class SessionElement extends LitElement {
+export abstract class SessionElement extends PageElement {
   static override properties: PropertyDeclarations = {
     session: { attribute: false, noAccessor: true },
     strings: { attribute: false },
@@ -25,10 +26,10 @@ export abstract class SessionElement extends LitElement {
   }
 
   protected get conversation(): Conversation | null {
-    return this.#controller.conversation
+    return this.isHydrating ? null : this.#controller.conversation
   }
 
   protected get words(): Strings {
-    return { ...(this.conversation?.strings ?? ENGLISH), ...this.strings }
+    return this.isHydrating ? ENGLISH : { ...(this.conversation?.strings ?? ENGLISH), ...this.strings }
   }
 }

@@ -2,15 +2,19 @@ import { css } from 'lit'
 
 /**
  * What every element starts from. Page rules can reach a host, never the `.root` inside, so that is where
- * inherited properties end; what a page is meant to change goes through the custom properties that
- * `<voice-agent>` lists. Light or dark follows the `color-scheme` in force where the element stands.
+ * inherited properties end; direction and visibility go on, as they should, and so does a decoration of an element
+ * around the host, which CSS draws through all text in it. What a page is meant to change goes through the custom
+ * properties that `<voice-agent>` lists. Light or dark follows the `color-scheme` where the element stands.
  */
 export const base = css`
   :host {
     display: block;
+    /* Neither ends at the root inside: a decoration is drawn through it, and a vertical host gives it no width. */
+    text-decoration: none !important;
+    writing-mode: horizontal-tb !important;
   }
   :host([hidden]) {
-    display: none;
+    display: none !important;
   }
   .root {
     all: initial;
@@ -57,7 +61,8 @@ export const button = css`
     display: inline-block;
   }
   .root {
-    display: inline-flex;
+    /* Not inline: it would stand in a line of the page's font, which may be higher than the button. */
+    display: flex;
     align-items: center;
     justify-content: center;
     gap: 0.5em;

@@ -290,8 +290,13 @@ export class Speaker {
     return progress
   }
 
-  /** `getOutputTimestamp` would be the other way to know, and is wrong by seconds in Firefox and WebKit. */
+  /**
+   * In seconds. `getOutputTimestamp` would be the other way to know, and is wrong by seconds in Firefox and WebKit.
+   * Firefox is not asked: with PulseAudio its getter waits for the sound server while that waits for the getter,
+   * and the page stands still for good.
+   */
   get #latency(): number {
+    if (/firefox/i.test(navigator.userAgent)) return 0
     return Math.min(MAX_LATENCY_SECONDS, Math.max(0, this.#options.context.outputLatency || 0))
   }
 

@@ -64,8 +64,8 @@ export interface Stack {
 
 export interface StackOptions {
   readonly emulator?: EmulatorOptions
-  /** The pages' Content-Security-Policy; default: a strict one. */
-  readonly csp?: string
+  /** The pages' Content-Security-Policy, which may name the `host` (`127.0.0.1:port`); default: a strict one. */
+  readonly csp?: string | ((host: string) => string)
   /** Further files by path; their names say what they are. */
   readonly files?: Readonly<Record<string, string>>
   /** Paths of files that are not there. */
@@ -87,7 +87,7 @@ export async function startStack({
     ...options,
   })
   const upstream = emulator.url.replace(/^http/, 'ws')
-  const policy = csp ?? "default-src 'self'; img-src 'self' data:; connect-src 'self' ws:"
+  let policy = "default-src 'self'; img-src 'self' data:; connect-src 'self' ws:"
   const requests: string[] = []
   const server = createServer((request: IncomingMessage, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')
@@ -98,6 +98,7 @@ export async function startStack({
     else servePage(pathname, response, policy)
   })
   const origin = await listen(server)
+  if (csp !== undefined) policy = typeof csp === 'string' ? csp : csp(new URL(origin).host)
   const relay = createRelay({
     openai: { apiKey: openaiKey, url: upstream },
     deepgram: { apiKey: deepgramKey, url: upstream, agentUrl: upstream },

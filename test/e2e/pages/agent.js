@@ -1,0 +1,34 @@
+/** What a test asks the page for; a classic script, so that it hears of everything that follows. */
+const violations = []
+const errors = []
+let loudestInput = 0
+let loudestOutput = 0
+
+document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
+  violations.push(`${violatedDirective} ${blockedURI}`),
+)
+
+addEventListener('DOMContentLoaded', () => {
+  globalThis.agent = document.querySelector('voice-agent')
+  agent.addEventListener('error', ({ detail: { name, code, hint } }) => errors.push({ name, code, hint }))
+  const watch = () => {
+    const { inputLevel = 0, outputLevel = 0 } = agent.session ?? {}
+    loudestInput = Math.max(loudestInput, inputLevel)
+    loudestOutput = Math.max(loudestOutput, outputLevel)
+    requestAnimationFrame(watch)
+  }
+  watch()
+})
+
+globalThis.report = () => {
+  const { session } = agent
+  return {
+    state: session?.state ?? 'closed',
+    agentState: session?.agentState ?? 'idle',
+    transcript: session?.transcript ?? [],
+    loudestInput,
+    loudestOutput,
+    violations,
+    errors,
+  }
+}
