@@ -53,7 +53,7 @@ async function talk({ late }: { late: boolean }): Promise<readonly string[]> {
     await page.goto(`${stack.url}/page.html`)
     await asked
     await answered
-    await page.getByRole('button', { name: 'Start conversation' }).click()
+    await page.getByRole('button', { name: 'Start talking' }).click()
     if (late) await page.getByRole('button', { name: 'Cancel' }).waitFor()
     clicked.resolve()
     await page

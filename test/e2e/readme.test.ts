@@ -177,7 +177,7 @@ test('README: the tool in HTML is called as it stands', { timeout: 60_000 }, asy
     script: { path: '/dist/example.js', code },
     check: async (page) => {
       const painted = page.waitForEvent('console', (message) => message.text().startsWith('It is'))
-      await page.getByRole('button', { name: 'Start conversation' }).click()
+      await page.getByRole('button', { name: 'Start talking' }).click()
       assert.equal((await painted).text(), 'It is painted teal')
     },
   })

@@ -26,9 +26,9 @@ async function startByClick(
   const { page, problems } = await watchedPage(browser)
   await page.goto(`${stack.url}/tools.html?provider=${provider}&input=none`)
   const connecting = stack.emulator.once('connection')
-  await page.getByRole('button', { name: 'Start conversation' }).click()
+  await page.getByRole('button', { name: 'Start talking' }).click()
   const connection = (await connecting) as EmulatorConnection
-  await page.getByRole('button', { name: 'End conversation' }).waitFor()
+  await page.getByRole('button', { name: 'End' }).waitFor()
   return { page, problems, connection }
 }
 
@@ -82,7 +82,7 @@ for (const provider of ['deepgram-listen', 'deepgram-flux'] as const) {
     try {
       const { page, problems } = await watchedPage(browser)
       await page.goto(`${listening.url}/tools.html?provider=${provider}&input=microphone`)
-      await page.getByRole('button', { name: 'Start conversation' }).click()
+      await page.getByRole('button', { name: 'Start talking' }).click()
       await heard(page, /Good morning/)
       assert.deepEqual(problems, [])
       await page.close()
@@ -105,7 +105,7 @@ test('recovery: a microphone that is refused is explained, and noticed when it i
     const context = await strict.newContext()
     const page = await context.newPage()
     await page.goto(`${stack.url}/tools.html?provider=openai-realtime&input=microphone`)
-    await page.getByRole('button', { name: 'Start conversation' }).click()
+    await page.getByRole('button', { name: 'Start talking' }).click()
     const help = page.getByRole('group', { name: 'What you can do' })
     await help.getByRole('listitem').first().waitFor()
     await context.grantPermissions(['microphone'])
@@ -113,7 +113,7 @@ test('recovery: a microphone that is refused is explained, and noticed when it i
     const retry = help.getByRole('button', { name: 'Try again' })
     assert.equal(await retry.evaluate((button) => button.matches(':focus')), true)
     await page.keyboard.press('Enter')
-    await page.getByRole('button', { name: 'End conversation' }).waitFor()
+    await page.getByRole('button', { name: 'End' }).waitFor()
     assert.equal(await help.count(), 0)
     await page.close()
   } finally {
