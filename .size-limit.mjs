@@ -35,7 +35,7 @@ export default [
   lazy('the session engine, loaded when a conversation starts', 'dist/session-engine.js', '8 kB'),
   lazy('the audio engine, loaded with it', 'dist/audio-engine.js', '8.5 kB'),
   lazy('the tool runner, loaded where there are tools', 'dist/tool-runner.js', '2 kB'),
-  entry('voicewire/elements, Lit included', 'dist/elements/index.js', '28 kB'),
+  entry('voicewire/elements, Lit included', 'dist/elements/index.js', '28.5 kB'),
   entry('voicewire/audio', 'dist/audio.js', '5.5 kB'),
   entry('the Resampler alone', 'dist/audio.js', '1.2 kB', { import: '{ Resampler }' }),
   entry('the LocalSpeechDetector alone', 'dist/audio.js', '1.5 kB', { import: '{ LocalSpeechDetector }' }),
