@@ -13,6 +13,7 @@ const PARTS: Readonly<Record<string, () => Promise<Part>>> = {
   playback: () => import('./playback/playback.ts'),
   'barge-in': () => import('./playback/barge-in.ts'),
   detector: () => import('./detector/detector.ts'),
+  loading: () => import('./elements/loading.ts'),
   relay: () => import('./relay/relay.ts'),
 }
 
