@@ -1,3 +1,4 @@
+export type { VoiceAgentEventMap } from './internal/agent-events.ts'
 export type { AgentLayout } from './internal/agent-layouts.ts'
 export type { AgentTool, ToolDescription } from './internal/agent-tools.ts'
 export {
@@ -16,7 +17,7 @@ export {
   sessionContext,
 } from './internal/session-context.ts'
 export { VoiceToolCallEvent } from './internal/tool-call-event.ts'
-export { type AgentPlacement, VoiceAgent, type VoiceAgentEventMap } from './voice-agent.ts'
+export { type AgentPlacement, VoiceAgent } from './voice-agent.ts'
 export type { VoiceDebug } from './voice-debug.ts'
 export { VoiceDeviceSelect } from './voice-device-select.ts'
 export { VoiceMeter } from './voice-meter.ts'

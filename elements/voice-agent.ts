@@ -1,28 +1,20 @@
-import type { LitElement, PropertyDeclarations, PropertyValues, TemplateResult } from 'lit'
-import type {
-  GetToken,
-  Provider,
-  SessionOptions,
-  ToolCallEvent,
-  VoiceEventMap,
-  VoiceEventName,
-  VoiceSession,
-} from '../src/index.ts'
+import type { PropertyDeclarations, PropertyValues, TemplateResult } from 'lit'
+import type { GetToken, Provider, SessionOptions, ToolCallEvent, VoiceSession } from '../src/index.ts'
 import { loadAdapter } from './internal/adapters.ts'
+import type { TypedEventTarget, VoiceAgentEventMap } from './internal/agent-events.ts'
+import { AgentFocus } from './internal/agent-focus.ts'
+import { AgentGate } from './internal/agent-gate.ts'
 import { type AgentLayout, renderAgent } from './internal/agent-layouts.ts'
 import { agentStyles } from './internal/agent-styles.ts'
 import { type AgentTool, AgentTools, toolsContext } from './internal/agent-tools.ts'
 import { BUBBLES, Conversation, type ConversationMode } from './internal/conversation.ts'
 import { define } from './internal/define.ts'
-import { Gate, type GateStep } from './internal/gate.ts'
 import { LocaleController } from './internal/locale.ts'
 import { ENGLISH, type Strings } from './internal/localization.ts'
-import { MicrophonePermission } from './internal/microphone-permission.ts'
 import { PageElement } from './internal/page-element.ts'
 import { ContextProvider, conversationContext, sessionContext } from './internal/session-context.ts'
 import { type AgentSettings, createSession } from './internal/session-options.ts'
 import { base } from './internal/styles.ts'
-import type { VoiceToolCallEvent } from './internal/tool-call-event.ts'
 import './voice-meter.ts'
 import './voice-mode-button.ts'
 import './voice-mute-button.ts'
@@ -36,25 +28,6 @@ import './voice-transcript.ts'
 
 /** Where a `floating` agent or a `bar` is in the window. */
 export type AgentPlacement = 'bottom-end' | 'bottom-start' | 'top-end' | 'top-start' | 'bottom' | 'top'
-
-/** The layouts that `open` means something to. */
-const OPENING: ReadonlySet<AgentLayout> = new Set<AgentLayout>(['floating', 'bar'])
-
-/** What a user needs first, in the order of the page. */
-const FIRST = 'voice-text-input, voice-start-button'
-
-/** The events of `<voice-agent>`: those of a session, with its payload as `detail`. */
-export type VoiceAgentEventMap = {
-  [K in Exclude<VoiceEventName, 'error' | 'toolcall'>]: CustomEvent<VoiceEventMap[K]>
-} & {
-  /** Also asks for the answer, where the tool has no handler of its own. */
-  toolcall: VoiceToolCallEvent
-  /** Also why a start failed; a `TypeError` where the element is not set up. */
-  error: CustomEvent<Error>
-  open: Event
-  close: Event
-  consent: Event
-}
 
 /**
  * A voice agent: one tag with everything to talk to it, or a home for controls of your own.
@@ -86,6 +59,7 @@ export type VoiceAgentEventMap = {
  * @fires {Event} open - The dialog of `floating`, or the transcript of `bar`, is shown. Does not bubble.
  * @fires {Event} close - It is hidden again. Does not bubble.
  * @fires {Event} consent - The user has agreed to what is in the slot `consent`.
+ * @fires {Event} modechange - The user, or the page, changed between voice and text.
  * @fires {CustomEvent<VoiceEventMap['statechange']>} statechange - The session's state changed.
  * @fires {CustomEvent<VoiceEventMap['agentstatechange']>} agentstatechange - The agent began to listen,
  *   think or speak.
@@ -114,6 +88,7 @@ export type VoiceAgentEventMap = {
  * @cssstate thinking - It prepares an answer.
  * @cssstate speaking - It can be heard.
  * @cssstate muted - The provider hears silence.
+ * @cssstate text - The user types.
  * @cssstate error - Something failed, and the conversation has not gone on since.
  * @csspart panel - The card; the dialog of `floating`.
  * @csspart header - Its first line, in `floating`.
@@ -254,12 +229,15 @@ export class VoiceAgent extends PageElement implements AgentSettings {
   /** Whether developers see how the session fares: loads `<voice-debug>`. */
   declare debug: boolean
 
-  readonly #permission = new MicrophonePermission()
-  #focusedBefore: Element | null = null
-  readonly #gate = new Gate(() => this.requestUpdate())
+  readonly #gate = new AgentGate(this)
+  readonly #focus = new AgentFocus(this, this.#gate)
   readonly #tools = new AgentTools(this)
   readonly #conversation = new Conversation({
-    gate: () => this.#pass(),
+    gate: () => {
+      const passed = this.#gate.pass()
+      if (passed) this.show()
+      return passed
+    },
     createSession: (signal) => createSession(this, this.#tools, signal),
     onevent: (name, detail) => {
       if (name === 'toolcall') this.#tools.tell(detail as ToolCallEvent)
@@ -302,7 +280,6 @@ export class VoiceAgent extends PageElement implements AgentSettings {
     this.prePrompt = false
     this.consented = false
     this.debug = false
-    this.addEventListener('keydown', this.#onkeydown)
     this.tools = []
     this.#showStates()
   }
@@ -330,7 +307,7 @@ export class VoiceAgent extends PageElement implements AgentSettings {
 
   /**
    * Whether the user speaks or types; default `voice`. In `text` nobody is asked for the microphone and the agent is
-   * not heard. It may be changed at any time, and the conversation goes on.
+   * not heard. It may be changed at any time, and the conversation goes on. The attribute follows it.
    */
   get mode(): ConversationMode {
     return this.#conversation.mode
@@ -417,8 +394,10 @@ export class VoiceAgent extends PageElement implements AgentSettings {
       composed: !this.isHydrating && this.#composed,
       problem: error && !('hint' in error) ? error.message : '',
       empty: !this.session?.transcript.length,
-      toggleOpen: () => this.#toggleOpen(),
-      agree: () => this.#agree(),
+      toggleOpen: () => {
+        this.open = !this.open
+      },
+      agree: () => this.#gate.agree(),
       decline: () => this.#gate.decline(),
       onslotchange: () => this.requestUpdate(),
     })
@@ -426,96 +405,28 @@ export class VoiceAgent extends PageElement implements AgentSettings {
 
   protected override updated(changed: PropertyValues): void {
     if (changed.has('tools')) this.#tools.changed()
-    if (changed.has('prePrompt') && this.prePrompt) this.#permission.ask()
+    if (changed.has('prePrompt') && this.prePrompt) this.#gate.prepare()
+    // What is held no longer cannot be let go of, either.
+    if (changed.get('pushToTalk') && !this.pushToTalk) this.muted = false
     if (changed.has('debug') && this.debug) {
       import('./voice-debug.ts').catch(() => {
         // The page goes on without it.
       })
     }
     this.#preload()
-    this.#followGate()
-    const dialog = this.#inside('.dialog')
-    const left = !this.open && dialog?.matches(':focus-within')
-    if (dialog && dialog.matches(':popover-open') !== this.open) dialog.togglePopover(this.open)
-    if (left) this.#inside('.launcher')?.focus()
-    const opened = changed.has('open') && changed.get('open') !== undefined
-    if (!opened || !OPENING.has(this.layout)) return // A page that begins with it open keeps its focus.
-    if (this.open && dialog) this.#focusFirst(dialog)
-    this.dispatchEvent(new Event(this.open ? 'open' : 'close'))
+    this.#focus.follow(changed)
   }
 
   /** The adapter is loaded before anyone can ask for it, so that a click need not wait; but not before a consent. */
   #preload(): void {
     const { provider, session } = this
     // The default value counts for no change.
-    if (typeof provider !== 'string' || session || provider === this.#awaited || this.#asksConsent) return
+    if (typeof provider !== 'string' || session || provider === this.#awaited || this.#gate.asksConsent)
+      return
     this.#awaited = provider
     loadAdapter(provider).catch(() => {
       // The start says so, if there is one.
     })
-  }
-
-  get #asksConsent(): boolean {
-    return !this.consented && [...this.children].some(({ slot }) => slot === 'consent')
-  }
-
-  /** Something that is asked gets the focus, and gives it back. */
-  #followGate(): void {
-    const gate = this.#inside('.gate')
-    if ((gate !== null) === (this.#focusedBefore !== null)) return
-    if (gate) {
-      this.#focusedBefore = this.ownerDocument.activeElement ?? this
-      gate.focus()
-      return
-    }
-    const before = this.#focusedBefore as HTMLElement
-    this.#focusedBefore = null
-    // The host had it, with a control inside that is another one now.
-    if (before === this || before === this.ownerDocument.body) this.#focusFirst(null)
-    else before.focus()
-  }
-
-  #focusFirst(otherwise: HTMLElement | null): void {
-    const first = (this.#composed ? otherwise : this.#inside(FIRST)) as
-      | (HTMLElement & Partial<LitElement>)
-      | null
-    // A control that has just come has nothing inside yet that could be focused.
-    void Promise.resolve(first?.updateComplete).then(() => first?.focus())
-  }
-
-  #inside(selector: string): HTMLElement | null {
-    return this.renderRoot.querySelector(selector)
-  }
-
-  #onkeydown = (event: KeyboardEvent): void => {
-    const { key, defaultPrevented, isComposing } = event
-    if (key !== 'Escape' || defaultPrevented || isComposing) return
-    if (this.#gate.step) this.#gate.decline()
-    else if (this.open && OPENING.has(this.layout)) this.close()
-    else return
-    event.preventDefault()
-  }
-
-  #toggleOpen(): void {
-    if (this.open) this.close()
-    else this.show()
-  }
-
-  #pass(): Promise<void> | null {
-    const steps: GateStep[] = []
-    if (this.#asksConsent) steps.push('consent')
-    if (this.prePrompt && this.mode === 'voice' && !this.#permission.granted) steps.push('microphone')
-    const passed = this.#gate.pass(steps)
-    if (passed && this.layout === 'floating') this.show()
-    return passed
-  }
-
-  #agree(): void {
-    if (this.#gate.step === 'consent') {
-      this.consented = true
-      this.dispatchEvent(new Event('consent', { bubbles: true, composed: true }))
-    }
-    this.#gate.agree()
   }
 
   /** White space between the tags counts as content for a slot, so its own fallback would not show. */
@@ -535,18 +446,23 @@ export class VoiceAgent extends PageElement implements AgentSettings {
   #changed(): void {
     this.#sessionProvider.value = this.session
     this.toggleAttribute('muted', this.muted)
+    if ((this.getAttribute('mode') ?? 'voice') !== this.mode) {
+      this.setAttribute('mode', this.mode)
+      this.dispatchEvent(new Event('modechange', { bubbles: true, composed: true }))
+    }
     this.#showStates()
     this.requestUpdate()
   }
 
   #showStates(): void {
     const states = this.#internals?.states
-    const { session, muted, error } = this.#conversation
+    const { session, muted, mode, error } = this.#conversation
     try {
       states?.clear()
       states?.add(session?.state ?? 'closed')
       states?.add(session?.agentState ?? 'idle')
       if (muted) states?.add('muted')
+      if (mode === 'text') states?.add('text')
       if (error) states?.add('error')
     } catch {
       // Chromium before 125 takes only names that begin with two hyphens: it goes without.
@@ -558,40 +474,10 @@ function providerName(provider: unknown): string | null {
   return typeof provider === 'string' ? provider : null
 }
 
-type Listener<E> = ((this: VoiceAgent, event: E) => unknown) | { handleEvent(event: E): unknown } | null
-
 /** Listeners know what the events carry. */
 export interface VoiceAgent {
-  addEventListener<K extends keyof VoiceAgentEventMap>(
-    type: K,
-    listener: Listener<VoiceAgentEventMap[K]>,
-    options?: boolean | AddEventListenerOptions,
-  ): void
-  addEventListener<K extends keyof HTMLElementEventMap>(
-    type: K,
-    listener: Listener<HTMLElementEventMap[K]>,
-    options?: boolean | AddEventListenerOptions,
-  ): void
-  addEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void
-  removeEventListener<K extends keyof VoiceAgentEventMap>(
-    type: K,
-    listener: Listener<VoiceAgentEventMap[K]>,
-    options?: boolean | EventListenerOptions,
-  ): void
-  removeEventListener<K extends keyof HTMLElementEventMap>(
-    type: K,
-    listener: Listener<HTMLElementEventMap[K]>,
-    options?: boolean | EventListenerOptions,
-  ): void
-  removeEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | EventListenerOptions,
-  ): void
+  addEventListener: TypedEventTarget<VoiceAgent, VoiceAgentEventMap>['addEventListener']
+  removeEventListener: TypedEventTarget<VoiceAgent, VoiceAgentEventMap>['removeEventListener']
 }
 
 define('voice-agent', VoiceAgent)

@@ -1,4 +1,5 @@
 import { css, LitElement, nothing, type PropertyDeclarations } from 'lit'
+import type { TypedEventTarget } from './internal/agent-events.ts'
 import {
   type AgentTools,
   type ToolDescription,
@@ -144,25 +145,10 @@ function parse(text: string): unknown {
   }
 }
 
-type Listener<E> = ((this: VoiceTool, event: E) => unknown) | { handleEvent(event: E): unknown } | null
-
 /** Listeners know what the events carry. */
 export interface VoiceTool {
-  addEventListener<K extends keyof VoiceToolEventMap>(
-    type: K,
-    listener: Listener<VoiceToolEventMap[K]>,
-    options?: boolean | AddEventListenerOptions,
-  ): void
-  addEventListener<K extends keyof HTMLElementEventMap>(
-    type: K,
-    listener: Listener<HTMLElementEventMap[K]>,
-    options?: boolean | AddEventListenerOptions,
-  ): void
-  addEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void
+  addEventListener: TypedEventTarget<VoiceTool, VoiceToolEventMap>['addEventListener']
+  removeEventListener: TypedEventTarget<VoiceTool, VoiceToolEventMap>['removeEventListener']
 }
 
 define('voice-tool', VoiceTool)
