@@ -85,6 +85,22 @@ for (const path of ['/core.html', '/composed.html']) {
   })
 }
 
+test('npm start: /text.html converses in writing, and nobody is asked for the microphone', {
+  timeout: 90_000,
+}, async () => {
+  const { page, problems } = await open('/text.html')
+  await page.evaluate(() => {
+    navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error('The microphone was asked for'))
+  })
+  assert.deepEqual(await audit(page), [])
+  await page.getByRole('textbox', { name: 'Ask something' }).fill('What is this?')
+  await page.keyboard.press('Enter')
+  await page.getByRole('log').getByText('Agent', { exact: true }).waitFor()
+  assert.deepEqual(await audit(page), [])
+  assert.deepEqual(problems, [])
+  await page.close()
+})
+
 test('npm start: /two.html has two agents, and one is not touched by the other', {
   timeout: 90_000,
 }, async () => {
