@@ -22,6 +22,7 @@ const LAYOUT = `
     border: 0 !important;
   }
   head, p { display: none !important; }
+  #whole[layout='panel'] { height: 440px !important; }
   #home { top: 480px !important; }
   voice-meter { top: 100px !important; }
   voice-transcript { top: 160px !important; }
@@ -91,11 +92,14 @@ after(async () => {
 })
 
 /** Opens the page with a style sheet, in the middle of a conversation that came to nothing. */
-async function open(rules: string): Promise<Page> {
+async function open(rules: string, layout = 'inline'): Promise<Page> {
   files['/rules.css'] = rules
   const page = await browser.newPage({ reducedMotion: 'reduce', viewport: { width: 800, height: 2400 } })
   await page.goto(`${stack.url}/styled.html`)
-  await page.evaluate(async () => {
+  await page.evaluate(async (layout) => {
+    const whole = document.querySelector('#whole') as VoiceAgent
+    whole.setAttribute('layout', layout)
+    whole.open = true
     for (const agent of document.querySelectorAll<VoiceAgent>('voice-agent')) {
       const history = [
         { role: 'user', text: 'What is this?' },
@@ -104,7 +108,7 @@ async function open(rules: string): Promise<Page> {
       agent.sessionOptions = { history, input: 'none' }
       await agent.start().catch(() => {})
     }
-  })
+  }, layout)
   return page
 }
 
@@ -154,6 +158,43 @@ for (const [name, rules] of Object.entries(HOSTILE)) {
   test(`hostile page: ${name} changes no pixel inside`, async () => {
     assert.deepEqual(await differences(rules), [])
   })
+}
+
+/** What a layout shows, by selectors in its shadow root. */
+const LAYOUTS: Readonly<Record<string, readonly string[]>> = {
+  panel: ['.root'],
+  orb: ['.root'],
+  floating: ['.dialog', '.launcher'],
+  bar: ['.line', '.sheet'],
+}
+
+/** The hardest of them all, at once, but for those that undo each other. */
+const WORST = ['rules for everything', 'inherited type', 'inherited paint', 'vertical writing', 'decorations']
+  .map((name) => HOSTILE[name])
+  .concat('html { font-size: 40px }')
+  .join('\n')
+
+for (const [layout, selectors] of Object.entries(LAYOUTS)) {
+  test(`hostile page: nothing changes a pixel inside the layout ${layout}`, async () => {
+    const [quiet, page] = [await open('', layout), await open(WORST, layout)]
+    for (const selector of selectors) {
+      const [expected, actual] = [await inside(quiet, selector), await inside(page, selector)]
+      assert.ok(expected.equals(actual), selector)
+    }
+    await quiet.close()
+    await page.close()
+  })
+}
+
+/** @returns A picture of something in the shadow root of the whole agent. */
+async function inside(page: Page, selector: string): Promise<Buffer> {
+  const clip = await page.evaluate((selector) => {
+    const element = document.querySelector('#whole')?.shadowRoot?.querySelector(selector)
+    const { x, y, width, height } = element?.getBoundingClientRect() ?? new DOMRect()
+    return { x, y, width, height }
+  }, selector)
+  assert.ok(clip.width > 0 && clip.height > 0, `${selector} has no size`)
+  return page.screenshot({ clip, animations: 'disabled' })
 }
 
 test('quiet page: what is documented does change the look', async () => {
