@@ -47,7 +47,7 @@ export class VoiceDebug extends SessionElement {
       .root {
         position: fixed;
         inset-block: auto 0.5em;
-        inset-inline: auto 0.5em;
+        inset-inline: 0.5em auto;
         inline-size: fit-content;
         max-inline-size: calc(100vw - 1em);
         max-block-size: var(--voicewire-debug-block-size, 70vh);

@@ -6,7 +6,7 @@ import type { AgentLayout } from './agent-layouts.ts'
 const OPENING: ReadonlySet<AgentLayout> = new Set<AgentLayout>(['floating', 'bar'])
 
 /** What a user needs first, in the order of the page. */
-const FIRST = 'voice-text-input, voice-start-button'
+const FIRST = 'voice-text-input, voice-talk-button, voice-start-button'
 
 /** What is opened and closed. */
 interface OpeningAgent extends LitElement {

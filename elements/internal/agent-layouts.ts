@@ -91,10 +91,12 @@ function middle({ mode: now, layout }: AgentView): TemplateResult {
   return html`${now === 'voice' ? sound : nothing}${transcript}`
 }
 
+/** In text, and where a button is held to talk, what is used starts the conversation as well. */
 function controls({ mode: now, active, pushToTalk }: AgentView): TemplateResult {
+  const typing = now === 'text'
   return html`<div class="controls ${now}" part="controls">
-    ${now === 'text' ? input : start}${now === 'text' ? nothing : pushToTalk ? talk : mute}${mode}
-    ${now === 'text' && active ? end : nothing}
+    ${typing ? input : pushToTalk ? talk : html`${start}${mute}`}${mode}
+    ${active && (typing || pushToTalk) ? end : nothing}
   </div>`
 }
 

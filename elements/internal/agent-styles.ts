@@ -32,7 +32,7 @@ export const agentStyles = css`
     flex: 1;
     min-inline-size: 0;
   }
-  .text voice-start-button {
+  voice-start-button[compact] {
     flex: none;
   }
   .problem {
@@ -48,7 +48,6 @@ export const agentStyles = css`
     display: flex;
     flex-direction: column;
     gap: 1.25em;
-    outline: none;
   }
   .question {
     overflow-wrap: anywhere;
@@ -178,6 +177,7 @@ export const agentStyles = css`
   .dialog:not(:popover-open) {
     display: none;
   }
+  .gate:focus-visible,
   .dialog:focus-visible {
     outline: none;
   }
@@ -298,7 +298,7 @@ export const agentStyles = css`
     .line .controls {
       flex: 1 0 100%;
     }
-    .line voice-start-button {
+    .line voice-start-button:not([compact]) {
       flex: 1;
     }
   }
@@ -313,7 +313,8 @@ export const agentStyles = css`
   .orb .text {
     align-self: stretch;
   }
-  .orb .voice voice-start-button {
+  .orb .voice voice-start-button,
+  .orb .voice voice-talk-button {
     min-inline-size: 10em;
   }
   @media (forced-colors: active) {

@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test'
 import { type Browser, chromium, type Page } from 'playwright'
 import type { Emulator, EmulatorConnection } from '../../server/emulator/src/index.ts'
 import { chromiumOptions } from '../support/chromium.mjs'
-import { openSessionPage, start, status, until } from '../support/session-page.ts'
+import { type Entry, openSessionPage, start, status, until } from '../support/session-page.ts'
 import { type Stack, startStack } from '../support/stack.ts'
 
 let stack: Stack
@@ -35,7 +35,9 @@ for (const provider of ['openai', 'deepgram'] as const) {
     const page = await openPage()
     const first = nextConnection(stack.emulator)
     assert.equal(await start(page, { provider, options: { greeting: 'Good morning' } }), null)
-    const before = await until(page, ({ transcript }) => transcript.some(({ text, final }) => text && final))
+    // What the user said; an answer would be cut to what was heard of it when the line is lost.
+    const isSaid = ({ role, text, final }: Entry) => role === 'user' && text !== '' && final
+    const before = await until(page, ({ transcript }) => transcript.some(isSaid))
     const second = nextConnection(stack.emulator)
     ;(await first).terminate()
     const connection = await second
@@ -43,7 +45,7 @@ for (const provider of ['openai', 'deepgram'] as const) {
     assert.deepEqual(now.states, ['connecting', 'open', 'reconnecting', 'open'])
     assert.deepEqual(now.errors, [])
 
-    const spoken = before.transcript.find(({ text }) => text)?.text ?? assert.fail('Nothing was said')
+    const spoken = before.transcript.find(isSaid)?.text ?? assert.fail('Nothing was said')
     const replayed = JSON.stringify(connection.received.map(({ data }) => data))
     assert.ok(replayed.includes(spoken), 'the conversation so far was not replayed')
     assert.ok(

@@ -163,7 +163,7 @@ async function walk(page: Page, presses: number): Promise<string[]> {
 
 const WALKS: Readonly<Record<string, readonly string[]>> = {
   'layout=inline': ['Conversation', 'Start talking', 'Mute', 'Type instead'],
-  'layout=inline&push-to-talk': ['Conversation', 'Start talking', 'Hold to talk', 'Type instead'],
+  'layout=inline&push-to-talk': ['Conversation', 'Hold to talk', 'Type instead'],
   'layout=inline&mode=text': ['Conversation', 'Type a message', 'Send', 'Talk instead'],
   'layout=panel': ['Conversation', 'Start talking', 'Mute', 'Type instead'],
   'layout=floating': ['Open voice agent'],

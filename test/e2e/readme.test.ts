@@ -167,6 +167,7 @@ test('README: the tool in HTML is called as it stands', { timeout: 60_000 }, asy
     <script type="module" src="/dist/example.js"></script>`
   const code = `${examples('js')[0]}
     const agent = document.querySelector('voice-agent')
+    agent.muted = true // The recorded speech would interrupt the answer.
     agent.addEventListener('statechange', ({ detail }) => {
       if (detail.state === 'open') agent.session.sendText('Please set color to teal')
     })
