@@ -1,4 +1,4 @@
-import { adoptStyles, type CSSResult, type LitElement, nothing, type ReactiveController } from 'lit'
+import { type CSSResult, type CSSResultOrNative, nothing, type ReactiveController } from 'lit'
 import type { Conversation } from './conversation.ts'
 import type { Strings } from './localization.ts'
 import { SessionElement } from './session-element.ts'
@@ -24,6 +24,7 @@ export interface BodyModule {
 /** An element that few pages have: what it looks like and does is loaded when the first one is put into a page. */
 export abstract class LazyElement extends SessionElement {
   #body: Body | null = null
+  #styles: CSSResult | null = null
   #loading: Promise<void> | null = null
 
   /** Imports the body's module. */
@@ -32,6 +33,10 @@ export abstract class LazyElement extends SessionElement {
   override connectedCallback(): void {
     super.connectedCallback()
     this.#loading ??= this.#load()
+  }
+
+  protected override get looks(): readonly CSSResultOrNative[] {
+    return this.#styles ? [...super.looks, this.#styles] : super.looks
   }
 
   protected override render(): unknown {
@@ -51,8 +56,8 @@ export abstract class LazyElement extends SessionElement {
   async #load(): Promise<void> {
     try {
       const { styles, createBody } = await this.load()
-      const { elementStyles } = this.constructor as typeof LitElement
-      adoptStyles(this.renderRoot as ShadowRoot, [...elementStyles, styles])
+      this.#styles = styles
+      this.adoptLooks(this.renderRoot as ShadowRoot)
       this.#body = createBody(this, this.#inside)
       this.addController(this.#body)
       this.requestUpdate()

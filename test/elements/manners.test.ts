@@ -179,6 +179,17 @@ describe('<voice-agent> anywhere in a page', () => {
   })
 })
 
+describe('<voice-text-input>', () => {
+  it('keeps what it loaded later when it is adopted by another document', async () => {
+    const agent = await mountAgent('', '<voice-text-input></voice-text-input>')
+    const inner = await frame()
+    inner.body.append(inner.adoptNode(agent))
+    await settled(agent)
+    const view = inner.defaultView as Window
+    expect(view.getComputedStyle(deep(agent, 'textarea')).resize).to.equal('none')
+  })
+})
+
 describe('<voice-agent keep-alive>', () => {
   it('keeps its conversation out of the page until stop()', async () => {
     const agent = await mountAgent('keep-alive')

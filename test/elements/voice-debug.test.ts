@@ -142,14 +142,14 @@ describe('<voice-debug>', () => {
     expect(deepAll(debug, '[part=copy-button]')).to.deep.equal([])
   })
 
-  it('stands over the page, in the corner where the text ends', async () => {
+  it('stands over the page, in the corner where the text begins', async () => {
     const { debug } = await mountDebug()
     const root = deep(debug, '.root')
     expect(root.matches(':popover-open')).to.equal(true)
-    expect(innerWidth - root.getBoundingClientRect().right).to.be.within(0, 20)
+    expect(root.getBoundingClientRect().left).to.be.within(0, 20)
     const parent = debug.parentElement!
     parent.dir = 'rtl'
-    expect(root.getBoundingClientRect().left).to.be.within(0, 20)
+    expect(innerWidth - root.getBoundingClientRect().right).to.be.within(0, 20)
     // It is over the page again when it was moved.
     document.body.append(debug)
     await settled(debug)
