@@ -74,7 +74,9 @@ test('manifest: an attribute has its values, its default and whether it is refle
   assert.deepEqual(provider, {
     name: 'provider',
     fieldName: 'provider',
-    type: { text: "'openai-realtime' | 'openai' | 'deepgram-agent' | 'deepgram'" },
+    type: {
+      text: "'openai-realtime' | 'openai' | 'deepgram-agent' | 'deepgram' | 'deepgram-listen' | 'deepgram-flux'",
+    },
     default: "'openai-realtime'",
     reflects: true,
   })
