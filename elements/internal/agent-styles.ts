@@ -1,4 +1,5 @@
 import { css } from 'lit'
+import { pictures } from './styles.ts'
 
 /** How the layouts of a `<voice-agent>` look, on top of `base`. */
 export const agentStyles = css`
@@ -58,15 +59,7 @@ export const agentStyles = css`
     cursor: pointer;
     -webkit-tap-highlight-color: transparent;
   }
-  svg {
-    display: block;
-    inline-size: 1.25em;
-    block-size: 1.25em;
-    stroke: currentColor;
-    stroke-width: 2;
-    stroke-linecap: round;
-    stroke-linejoin: round;
-  }
+  ${pictures}
   .text-button {
     flex: 1;
     min-block-size: 2.875em;

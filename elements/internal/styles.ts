@@ -55,8 +55,23 @@ export const base = css`
   }
 `
 
+/** How pictures in buttons are drawn. */
+export const pictures = css`
+  svg {
+    display: block;
+    flex: none;
+    inline-size: 1.25em;
+    block-size: 1.25em;
+    stroke: currentColor;
+    stroke-width: 2;
+    stroke-linecap: round;
+    stroke-linejoin: round;
+  }
+`
+
 /** What the buttons have in common, on top of {@link base}. */
 export const button = css`
+  ${pictures}
   :host {
     display: inline-block;
   }
@@ -83,15 +98,6 @@ export const button = css`
   .root:disabled {
     cursor: default;
     opacity: 0.55;
-  }
-  svg {
-    flex: none;
-    inline-size: 1.25em;
-    block-size: 1.25em;
-    stroke: currentColor;
-    stroke-width: 2;
-    stroke-linecap: round;
-    stroke-linejoin: round;
   }
 `
 
