@@ -15,7 +15,7 @@ from .config import ConfigurationError, Settings, read_settings
 from .log import log_to_stdout
 from .origins import OriginPolicy
 from .relay import refuse_upgrade
-from .request_protocol import MOST_HEADER_BYTES
+from .request_protocol import MOST_HEADER_BYTES, header_bytes
 from .router import create_voice_agent_router
 from .session import SessionLimits
 
@@ -64,8 +64,8 @@ class TargetMiddleware:
             path = _ABSOLUTE.sub("", scope["path"], count=1)
             scope = {**scope, "path": path if path.startswith("/") else f"/{path}"}
             scope.pop("raw_path", None)
-        size = sum(len(name) + len(value) + 4 for name, value in scope["headers"])
-        if scope["type"] == "http" and size + len(scope["query_string"]) > MOST_HEADER_BYTES:
+        size = header_bytes(scope["headers"]) + len(scope["query_string"])
+        if scope["type"] == "http" and size > MOST_HEADER_BYTES:
             refusal = Refusal(431, "bad_request", f"The header is over {MOST_HEADER_BYTES} bytes")
             answer = refusal_response(refusal, common_headers(Request(scope), self._origins))
             await answer(scope, receive, send)

@@ -188,6 +188,7 @@ class Relay:
                 filter=self._policies.filter(route),
                 on_dial=lambda code: self._dialled(route, code),
                 on_tokens=count if route.provider == "openai" else None,
+                on_ending=admission.release,
                 on_failure=lambda name: self.log.warn("session failed", error=name),
             ),
         )
@@ -208,7 +209,6 @@ class Relay:
             self._ended(route, fields, summary)
             if not self._sessions:
                 self._empty.set()
-            admission.release()
             if account is not None:
                 await self._budgets.close(account)
 

@@ -4,6 +4,7 @@ answered by the relay. Use it as ``uvicorn --http voicewire_fastapi.request_prot
 """
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 import h11
@@ -16,6 +17,11 @@ from .handshake import check_handshake
 # A browser sends its header at once; whoever needs longer only wants to hold the socket.
 _HEADER_SECONDS = 10.0
 MOST_HEADER_BYTES = 16 * 1024
+
+
+def header_bytes(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    """How long a header is on the wire, without its first line."""
+    return sum(len(name) + len(value) + 4 for name, value in headers)
 
 
 class RelayRequestProtocol(H11Protocol):
@@ -49,6 +55,8 @@ class RelayRequestProtocol(H11Protocol):
 
     def _should_upgrade(self) -> bool:
         if not super()._should_upgrade():
+            return False
+        if header_bytes(self.headers) > MOST_HEADER_BYTES:
             return False
         try:
             check_handshake(self.scope["method"], self.scope["http_version"], Headers(raw=self.headers))

@@ -75,6 +75,8 @@ class SessionOptions:
     """Told how the provider took the handshake; None: well."""
     on_tokens: Callable[[int], None] | None
     """Told the tokens of each of OpenAI's responses; None: nobody counts them."""
+    on_ending: Callable[[], None]
+    """Told as soon as it is decided that the session ends, before the last close is answered."""
     on_failure: Callable[[str], None]
     """Told the name of an error that nobody foresaw."""
 
@@ -194,6 +196,7 @@ class Session:
     def _end_with(self, ending: Ending) -> None:
         if not self._ended.done():
             self._ended.set_result(ending)
+            self._options.on_ending()
 
     async def _read_client(self) -> None:
         count = 0
