@@ -66,7 +66,8 @@ class TargetMiddleware:
             scope.pop("raw_path", None)
         size = header_bytes(scope["headers"]) + len(scope["query_string"])
         if scope["type"] == "http" and size > MOST_HEADER_BYTES:
-            refusal = Refusal(431, "bad_request", f"The header is over {MOST_HEADER_BYTES} bytes")
+            message = f"The header is over {MOST_HEADER_BYTES} bytes"
+            refusal = Refusal(431, "bad_request", message, headers={"Connection": "close"})
             answer = refusal_response(refusal, common_headers(Request(scope), self._origins))
             await answer(scope, receive, send)
             return

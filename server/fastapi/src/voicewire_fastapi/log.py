@@ -124,6 +124,24 @@ class RelayLog:
         self._logger.log(level, message, extra={"fields": allowed_fields(fields)})
 
 
+class _NoQueries(logging.Filter):
+    """Takes queries out of a server's lines, as they can hold tickets."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(value.partition("?")[0] if isinstance(value, str) else value for value in record.args)
+        return True
+
+
+_NO_QUERIES = _NoQueries()
+
+
+def hide_queries() -> None:
+    """Keeps uvicorn, which logs whole targets of requests and of upgrades, from logging tickets."""
+    for name in ("uvicorn.access", "uvicorn.error"):
+        logging.getLogger(name).addFilter(_NO_QUERIES)  # the same one twice counts once
+
+
 def log_to_stdout(level: str) -> None:
     """Has ``voicewire`` write JSON lines to standard output, from this level on."""
     handler = QuietHandler(sys.stdout)

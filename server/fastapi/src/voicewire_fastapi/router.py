@@ -15,6 +15,7 @@ from .config import Settings
 from .drain import draining_at_signals
 from .functions import Function, FunctionCall, FunctionEndpoint
 from .handshake import check_handshake
+from .log import hide_queries
 from .policies import Policies
 from .relay import Relay, refuse_upgrade
 from .routes import PROVIDERS, ProviderPath, Route, deepgram_path, route_to
@@ -61,6 +62,7 @@ def create_voice_agent_router(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        hide_queries()
         async with relay.running():
             if not handle_signals:
                 yield
@@ -110,17 +112,19 @@ def _add_session(router: APIRouter, relay: Relay, path: str, find: FindRoute) ->
         else:
             await relay.serve(websocket, route)
 
-    async def preview(request: Request) -> Response:
-        """Browsers cannot read a refused upgrade; this they can."""
+    async def answer(request: Request) -> Response:
         route = find(request.scope["path"], request.scope["query_string"].decode("latin-1"))
         if route is None:
             raise _not_found()
         if "upgrade" in request.headers:  # a handshake that the server did not take for one
             _refuse_handshake(request, relay, route)
-        return await relay.admissions.preview(request, route)
+        if request.method in ("GET", "HEAD"):
+            # Browsers cannot read a refused upgrade; this they can.
+            return await relay.admissions.preview(request, route)
+        return _other_method(request, "GET")
 
     router.add_api_websocket_route(path, serve)
-    router.add_api_route(path, _only("GET", preview), methods=_METHODS, include_in_schema=False, response_model=None)
+    router.add_api_route(path, answer, methods=_METHODS, include_in_schema=False, response_model=None)
 
 
 def _refuse_handshake(request: Request, relay: Relay, route: Route) -> None:
@@ -128,6 +132,7 @@ def _refuse_handshake(request: Request, relay: Relay, route: Route) -> None:
         check_handshake(request.method, request.scope["http_version"], request.headers)
     except Refusal as refusal:
         relay.log_refusal(request, route, refusal)
+        refusal.headers["Connection"] = "close"
         raise
     raise Refusal(400, "bad_request", "The server takes no WebSockets")
 
