@@ -41,12 +41,14 @@ async def test_session_keeps_what_comes_before_the_provider_answers() -> None:
     async def wait(*_: object) -> None:
         await gate.wait()
 
+    sent = [str(index) for index in range(50)]
     async with provider(process_request=wait) as upstream, relay(upstream.url) as running:
-        async with await running.open() as client:
-            for index in range(50):
-                await client.send(str(index))
-            gate.set()
-            assert [await within(client.recv()) for _ in range(50)] == [str(index) for index in range(50)]
+        client = await running.open()
+        for message in sent:
+            await client.send(message)
+        gate.set()
+        assert [await within(client.recv()) for _ in sent] == sent
+        await client.close()
 
 
 async def test_session_bounds_what_comes_before_the_provider_answers() -> None:
