@@ -14,7 +14,6 @@ from typing import Any
 import httpx
 import jwt
 import pytest
-import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -109,10 +108,14 @@ class ReadyServer(RelayServer):
     def __init__(self, settings: Settings, limits: SessionLimits | None) -> None:
         super().__init__(settings, limits)
         self.listening = asyncio.Event()
+        self.stopping = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.listening.set()
+
+    async def main_loop(self) -> None:
+        await self.stopping.wait()  # uvicorn looks ten times a second
 
 
 @dataclass
@@ -181,12 +184,6 @@ async def relay(
     """A relay on a free port."""
     settings = settings_for(upstream, **fields)
     server = ReadyServer(settings, limits)
-    async with _serving(server, server.listening, settings) as running:
-        yield running
-
-
-@asynccontextmanager
-async def _serving(server: uvicorn.Server, listening: asyncio.Event, settings: Settings) -> AsyncIterator[Running]:
     lines = Lines()
     logger = logging.getLogger("voicewire")
     logger.handlers = [lines]
@@ -194,13 +191,13 @@ async def _serving(server: uvicorn.Server, listening: asyncio.Event, settings: S
     logger.propagate = False
     serving = asyncio.create_task(server.serve())
     try:
-        await within(listening.wait())
+        await within(server.listening.wait())
         port = server.servers[0].sockets[0].getsockname()[1]
         address = f"http://127.0.0.1:{port}"
         async with httpx.AsyncClient(base_url=address, trust_env=False) as http:
             yield Running(settings, address, lines, http)
     finally:
-        server.should_exit = True
+        server.stopping.set()
         await within(serving, 15)
         logger.handlers = []
 

@@ -94,7 +94,6 @@ async def test_session_ends_when_the_client_breaks_the_protocol(sent: bytes, cod
         assert await client.ending() == (code, close, code)
         await within(dialled.wait_closed())
         assert dialled.close_code == 1001
-        await client.gone()
         client.close()
 
 

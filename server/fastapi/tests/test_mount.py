@@ -97,7 +97,8 @@ async def test_router_issues_tickets_to_whom_the_application_knows() -> None:
 
 
 async def test_router_keeps_queries_out_of_the_server_log(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
+    for logger in ("uvicorn.error", "uvicorn.access"):
+        caplog.set_level(logging.INFO, logger)
     async with provider() as upstream, mounted(upstream.url) as (running, _):
         shown = running.ticket()
         async with await running.open(f"/voice/v1/realtime?token={shown}", shown=""):
