@@ -87,6 +87,12 @@ def test_read_settings_refuses_what_does_not_fit_together(
     assert [line for line in lines if f"Cannot start the relay as {start}" in line] == lines
 
 
+def test_read_settings_knows_no_other_setting() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read_settings(**{name.lower(): value for name, value in GOOD.items()}, prot=1)
+    assert "PROT must be left out" in str(caught.value)
+
+
 def test_read_settings_has_a_line_for_each_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(faults(monkeypatch, PORT="x", MAX_CONNECTIONS="y")) == 2
 

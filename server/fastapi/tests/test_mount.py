@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI, HTTPException
 from starlette.requests import HTTPConnection
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.asyncio.server import ServerConnection
@@ -41,6 +41,11 @@ async def mounted(upstream: str = "ws://127.0.0.1:9", **fields: Any) -> AsyncIte
     functions = {"get_order": get_order, "fail": lambda _arguments, _context: 1 / 0}
     router = create_voice_agent_router(settings, by_cookie, functions=functions)
     app.include_router(router, prefix="/voice")
+
+    def closed() -> None:
+        raise HTTPException(418, "closed")
+
+    app.include_router(create_voice_agent_router(settings, by_cookie), prefix="/closed", dependencies=[Depends(closed)])
 
     @app.get("/hello")
     async def hello() -> str:
@@ -119,6 +124,12 @@ async def test_router_tells_each_side_that_the_other_is_lost_on_uvicorn_as_it_co
         close = await end_of(client)
         assert (close.code, close.reason) == (4000, "bye")
         await closing
+
+
+async def test_router_leaves_the_answers_of_the_application_alone() -> None:
+    async with mounted() as (running, _):
+        answer = await running.http.get("/closed/health")
+        assert (answer.status_code, answer.json()) == (418, {"detail": "closed"})
 
 
 async def test_function_call_answers_calls_of_users() -> None:

@@ -59,6 +59,8 @@ NOW = int(time.time())
         {"exp": 1e300},
         {"exp": "soon"},
         {"exp": True},
+        {"iat": float("inf")},
+        {"exp": float("nan")},
         {"iat": NOW - 4000, "exp": NOW + 10},
         {"nbf": NOW + 3600},
         {"nbf": "later"},

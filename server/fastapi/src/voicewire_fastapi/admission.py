@@ -14,7 +14,6 @@ from .handshake import offered_protocols
 from .limits import Caps, Claimant, Window, client_address
 from .metrics import Metrics
 from .origins import OriginPolicy
-from .policies import Policies
 from .request_limits import LimitKey, RequestLimits
 from .routes import Route
 from .state import Cap, Release, SharedState
@@ -43,7 +42,6 @@ class AdmissionParts:
     doorkeeper: Doorkeeper
     origins: OriginPolicy
     providers: Providers
-    policies: Policies
     budgets: Budgets
     state: SharedState
     metrics: Metrics
@@ -71,7 +69,7 @@ class Admissions:
         """
         address = address_of(connection, self._trusted_proxies)
         await self._upgrades.take("ip", address, lambda key: self._parts.on_block(connection, key))
-        allowed, identity, offered = await self._consider(connection, origin_of(connection), route)
+        identity, offered = await self._consider(connection, origin_of(connection), route)
         user = None if identity.user is None else identity.user.user
         place = await self._parts.state.hold_place(Claimant(address, user), self._caps)
         if isinstance(place, str):
@@ -82,7 +80,7 @@ class Admissions:
         except BaseException:
             place()
             raise
-        return Admission(allowed, identity, offered, place)
+        return Admission(route, identity, offered, place)
 
     async def preview(self, connection: HTTPConnection, route: Route) -> NoReturn:
         """
@@ -93,7 +91,7 @@ class Admissions:
         address = address_of(connection, self._trusted_proxies)
         await self._upgrades.peek("ip", address)
         origin = page_origin(connection, self._parts.origins)
-        _, identity, _ = await self._consider(connection, origin, route)
+        identity, _ = await self._consider(connection, origin, route)
         user = None if identity.user is None else identity.user.user
         cap = await self._parts.state.check_place(Claimant(address, user), self._caps)
         if cap is not None:
@@ -120,18 +118,17 @@ class Admissions:
             raise Refusal(503, "draining", "The relay restarts", retry_after=_RETRY_SECONDS)
 
     async def _consider(
-        self, connection: HTTPConnection, origin: str | None, asked: Route
-    ) -> tuple[Route, Identity, tuple[str, ...]]:
+        self, connection: HTTPConnection, origin: str | None, route: Route
+    ) -> tuple[Identity, tuple[str, ...]]:
         offered = offered_protocols(connection.headers)
         await self.check_capacity()
-        route = self._parts.policies.restrict(asked)
         identity = await self._parts.doorkeeper.identify(connection, origin, route)
         self._parts.providers.secret(route.provider)
         if identity.user is not None:
             await self._upgrades.check_blocked("user", identity.user.user)
             await self._parts.budgets.check(identity.user.user)
         self.check_draining()  # again: it may have begun while this client was identified
-        return route, identity, offered
+        return identity, offered
 
     def _refuse(self, cap: Cap) -> NoReturn:
         self._parts.metrics.limited("connections", "refused")

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
-from fastapi import Request, Response
+from fastapi import HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, HTTPConnection
@@ -102,6 +103,8 @@ def route_class(origins: OriginPolicy, log: RelayLog) -> type[APIRoute]:
                     response = await answer(request)
                 except ClientDisconnect:
                     return Response(status_code=400)  # nobody is left to read it
+                except (HTTPException, RequestValidationError):
+                    raise  # of the application's own dependencies
                 except Exception as error:
                     return refusal_response(as_refusal(error, log), headers)
                 for name, value in headers.items():

@@ -135,7 +135,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True, validate_default=False
+        env_ignore_empty=True, extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=False
     )
 
     node_env: str | None = None
@@ -260,7 +260,9 @@ def _lines(error: ValidationError, fields: Mapping[str, object]) -> list[str]:
     lines: list[str] = []
     for fault in error.errors(include_url=False, include_input=False):
         together: Mapping[str, str] = fault.get("ctx", {}).get("faults", {})
-        wanted = together or {str(fault["loc"][0]): fault["msg"]}
+        unknown = fault["type"] == "extra_forbidden"
+        message = "left out, as there is no such setting" if unknown else fault["msg"]
+        wanted = together or {str(fault["loc"][0]): message}
         lines += [_line(name.upper(), what, _given(name, fields)) for name, what in wanted.items()]
     return list(dict.fromkeys(lines))
 

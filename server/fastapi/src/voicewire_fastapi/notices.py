@@ -11,8 +11,6 @@ _CLIENTS_FAULT: frozenset[Code] = frozenset(
         "protocol_error",
         "too_many_fragments",
         "message_too_big",
-        "message_forbidden",
-        "policy_violation",
         "too_fast",
         "inactivity_timeout",
         "session_limit",
@@ -21,12 +19,11 @@ _CLIENTS_FAULT: frozenset[Code] = frozenset(
 _LIMITS: frozenset[Code] = frozenset({"budget_spent", "upstream_rate_limited"})
 
 
-def error_notice(provider: Provider, code: Code, message: str, *, event_id: str | None = None) -> str:
+def error_notice(provider: Provider, code: Code, message: str) -> str:
     """
     The error message that the provider would send, with a code of the relay's.
 
     :param message: One sentence for the developer, with no secret and nothing of the provider's own text.
-    :param event_id: The client's message that it is about.
     """
     if provider == "deepgram":
         return _text({"type": "Error", "code": code, "description": message})
@@ -35,7 +32,7 @@ def error_notice(provider: Provider, code: Code, message: str, *, event_id: str 
         "code": code,
         "message": message,
         "param": None,
-        "event_id": event_id,
+        "event_id": None,
     }
     return _text({"type": "error", "event_id": _event_id(), "error": error})
 

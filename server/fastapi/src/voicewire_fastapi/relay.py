@@ -24,7 +24,6 @@ from .log import RelayLog
 from .metrics import Metrics
 from .notices import error_notice
 from .origins import OriginPolicy
-from .policies import Policies
 from .provider_health import ProviderHealth
 from .request_limits import LimitKey
 from .routes import Route
@@ -47,7 +46,6 @@ class Relay:
         authenticate: Authenticate | None = None,
         *,
         limits: SessionLimits | None = None,
-        policies: Policies | None = None,
         openai_session: Mapping[str, Any] | None = None,
     ) -> None:
         check_way_in(settings, authenticates=authenticate is not None)
@@ -57,7 +55,6 @@ class Relay:
         self.metrics = Metrics()
         self.state: SharedState = open_state(settings, self.log)
         self._providers = Providers(settings)
-        self._policies = policies or Policies()
         self._budgets = Budgets(settings, self.state)
         self._health = ProviderHealth()
         self._limits = replace(
@@ -73,7 +70,6 @@ class Relay:
                 doorkeeper,
                 self.origins,
                 self._providers,
-                self._policies,
                 self._budgets,
                 self.state,
                 self.metrics,
@@ -185,7 +181,6 @@ class Relay:
                 secret=self._providers.secret(route.provider),
                 limits=self._limits,
                 length_seconds=self._length(admission),
-                filter=self._policies.filter(route),
                 on_dial=lambda code: self._dialled(route, code),
                 on_tokens=count if route.provider == "openai" else None,
                 on_ending=admission.release,

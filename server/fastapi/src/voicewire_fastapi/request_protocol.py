@@ -45,6 +45,12 @@ class RelayRequestProtocol(H11Protocol):
         if self.conn.their_state is not h11.IDLE:
             self._stop_waiting()  # the header is there
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._stop_waiting()
+        if not self.transport.is_closing():
+            self._header_timer = self.loop.call_later(_HEADER_SECONDS, self._give_up)
+
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         self._stop_waiting()
         super().handle_websocket_upgrade(event)

@@ -16,7 +16,6 @@ from .drain import draining_at_signals
 from .functions import Function, FunctionCall, FunctionEndpoint
 from .handshake import check_handshake
 from .log import hide_queries
-from .policies import Policies
 from .relay import Relay, refuse_upgrade
 from .routes import PROVIDERS, ProviderPath, Route, deepgram_path, route_to
 from .session import SessionLimits
@@ -36,7 +35,6 @@ def create_voice_agent_router(
     authenticate: Authenticate | None = None,
     *,
     functions: Mapping[str, Function] | None = None,
-    policies: Policies | None = None,
     openai_session: Mapping[str, Any] | None = None,
     limits: SessionLimits | None = None,
     handle_signals: bool = True,
@@ -52,13 +50,12 @@ def create_voice_agent_router(
     :param authenticate: Asks the application who sent a request: for tokens, and for upgrades without a ticket.
         Without it pages get tokens outside production, and nobody in it.
     :param functions: What the model can have the backend do, by ``POST /function-call``.
-    :param policies: What clients may say and configure; default: whatever they like, and nobody reads it.
     :param openai_session: What is in OpenAI's direct tokens beside the model.
     :param limits: A session's bounds where the settings have none.
     :param handle_signals: Whether SIGTERM lets sessions finish for ``DRAIN_SECONDS`` before the server ends.
     :raises ConfigurationError: Where nobody could get in, or Redis is wanted and its client is not installed.
     """
-    relay = Relay(settings, authenticate, limits=limits, policies=policies, openai_session=openai_session)
+    relay = Relay(settings, authenticate, limits=limits, openai_session=openai_session)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -15,7 +15,6 @@ from .codes import Code
 from .config import Provider
 from .log import error_name
 from .notices import error_notice, warning_notice
-from .policy import MessageFilter
 from .routes import Route
 from .session_clock import ClockEvents, SessionClock
 from .upstream import DialError, Providers, Upstream
@@ -69,8 +68,6 @@ class SessionOptions:
     limits: SessionLimits
     length_seconds: float
     """0: no limit."""
-    filter: MessageFilter | None
-    """Judges every message; None: they are passed on untouched."""
     on_dial: Callable[[Code | None], None]
     """Told how the provider took the handshake; None: well."""
     on_tokens: Callable[[int], None] | None
@@ -214,25 +211,12 @@ class Session:
             self._summary.bytes_up += size
             if not self._clock.active:
                 self._clock.active = _shows_activity(self._provider, message)
-            await self._forward_up(message)
+            await self._send_up(message)
             if self._rate is not None:
                 await self._slow(self._rate, size + _MESSAGE_OVERHEAD)
             count += 1
             if count % _MESSAGES_A_TURN == 0:
                 await asyncio.sleep(0)
-
-    async def _forward_up(self, message: str | bytes) -> None:
-        judge = self._options.filter
-        if judge is None:
-            await self._send_up(message)
-            return
-        verdict = judge.from_client(message)
-        for notice in verdict.to_client:
-            self._waiting.put_nowait(notice)
-        for passed in verdict.passed:
-            await self._send_up(passed)
-        if verdict.ends:
-            self.end("policy_violation", 1008, "Too many messages were not allowed")
 
     async def _send_up(self, message: str | bytes) -> None:
         if self._early is not None:
@@ -304,9 +288,8 @@ class Session:
         return upstream
 
     async def _flush(self, upstream: Upstream, early: _Early) -> None:
-        opening = [] if self._options.filter is None else self._options.filter.opening()
         self._blocked["flush"] = time.monotonic()
-        for message in (*opening, *early.messages):
+        for message in early.messages:
             await upstream.send(message)
             self._blocked["flush"] = time.monotonic()
         del self._blocked["flush"]
@@ -319,12 +302,8 @@ class Session:
             tokens = total_tokens(message)
             if tokens > 0:
                 self._options.on_tokens(tokens)
-        judge = self._options.filter
-        shown = message if judge is None else judge.from_provider(message)
-        if shown is None:
-            return
         self._blocked["down"] = time.monotonic()
-        if not await self._client.send(shown):
+        if not await self._client.send(message):
             await self._lose_client()
         del self._blocked["down"]
 

@@ -128,7 +128,7 @@ class TicketVerifier:
                 raise _invalid()
             key, algorithms = await self._key_for(header)
             return self._read(jwt.decode(token, key, algorithms=algorithms, **self._rules()))
-        except (jwt.PyJWTError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (jwt.PyJWTError, ArithmeticError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise _invalid() from None  # one answer for all: a forger learns nothing from it
 
     def _rules(self) -> dict[str, Any]:
