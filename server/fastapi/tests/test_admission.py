@@ -223,6 +223,9 @@ async def test_health_and_ready_answer_other_methods_and_preflights() -> None:
         assert (await running.http.get("/ready")).json() == {"status": "ready"}
         refused = await running.http.post("/health")
         assert (refused.status_code, refused.headers["allow"]) == (405, "GET, OPTIONS")
+        unknown = await running.http.request("PROPFIND", "/health")
+        assert (unknown.status_code, unknown.json()["error"]["code"]) == (405, "method_not_allowed")
+        assert unknown.headers["cache-control"] == "no-store"
         preflight = await running.http.options("/v1/realtime", headers={"Origin": ORIGIN})
         assert preflight.status_code == 204
         assert preflight.headers["access-control-allow-headers"] == "Authorization, Content-Type"

@@ -28,7 +28,7 @@ class RawClient:
         await within(reader.readuntil(b"\r\n\r\n"))
         return cls(reader, writer)
 
-    async def frame(self) -> tuple[int, bytes]:
+    async def next(self) -> tuple[int, bytes]:
         """Opcode and payload of what comes next, other than pings."""
         while True:
             first, second = await within(self.reader.readexactly(2))
@@ -43,7 +43,7 @@ class RawClient:
         """The notice's code, and what the relay closes with."""
         code = ""
         while True:
-            opcode, payload = await self.frame()
+            opcode, payload = await self.next()
             if opcode == 1:
                 code = json.loads(payload)["error"]["code"]
             if opcode == 8:
@@ -100,7 +100,7 @@ async def test_session_ends_when_the_client_breaks_the_protocol(sent: bytes, cod
 async def test_session_takes_what_comes_with_the_handshake() -> None:
     async with pair() as (running, _):
         client = await RawClient.open(running, masked(0x81, b"early"))
-        assert await client.frame() == (1, b"early")
+        assert await client.next() == (1, b"early")
         client.close()
         await running.lines.find("session ended")
 
@@ -109,7 +109,7 @@ async def test_session_answers_pings_itself() -> None:
     async with pair() as (running, _):
         client = await RawClient.open(running)
         client.writer.write(masked(0x01, b"a") + masked(0x89, b"ping") + masked(0x80, b"b"))
-        assert sorted([await client.frame(), await client.frame()]) == [(1, b"ab"), (10, b"ping")]
+        assert sorted([await client.next(), await client.next()]) == [(1, b"ab"), (10, b"ping")]
         client.close()
         await running.lines.find("session ended")
 
@@ -120,7 +120,7 @@ async def test_relay_drops_a_client_that_answers_no_close() -> None:
         dialled = await upstream.next()
         started = time.monotonic()
         closing = asyncio.create_task(dialled.close(4000))
-        assert await client.frame() == (8, struct.pack("!H", 4000))
+        assert await client.next() == (8, struct.pack("!H", 4000))
         await client.gone()
         assert time.monotonic() - started < 1.5
         await closing

@@ -44,7 +44,13 @@ def create_app(
     async def not_found(request: Request, _error: Exception) -> Response:
         return refusal_response(_not_found(), common_headers(request, origins))
 
+    async def not_allowed(request: Request, error: Exception) -> Response:
+        allowed = getattr(error, "headers", None) or {}
+        refusal = Refusal(405, "method_not_allowed", "The method is none of this path", headers=allowed)
+        return refusal_response(refusal, common_headers(request, origins))
+
     app.add_exception_handler(404, not_found)
+    app.add_exception_handler(405, not_allowed)
     app.add_middleware(TargetMiddleware, origins=origins)
     return app
 

@@ -1,6 +1,7 @@
 """The wiring: what a relay is made of, its sessions, and its end."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -252,6 +253,7 @@ class Relay:
             "token blocked",
             log="audit",
             event="blocked",
+            at=int(time.time() * 1000),
             address=address,
             origin=origin_of(connection),
             key=key,

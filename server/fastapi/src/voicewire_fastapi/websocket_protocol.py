@@ -284,9 +284,9 @@ class RelayWebSocketProtocol(asyncio.Protocol):
 
     def _take(self, data: bytes) -> None:
         self._protocol.receive_data(data)
-        for frame in self._protocol.events_received():
-            if isinstance(frame, Frame):
-                self._take_frame(frame)
+        for piece in self._protocol.events_received():
+            if isinstance(piece, Frame):
+                self._take_piece(piece)
         if self._protocol.close_rcvd is not None:
             self._take_close()
         elif self._protocol.parser_exc is not None:
@@ -295,16 +295,16 @@ class RelayWebSocketProtocol(asyncio.Protocol):
         else:
             self._answer_pings()
 
-    def _take_frame(self, frame: Frame) -> None:
-        if self._is_over or frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+    def _take_piece(self, piece: Frame) -> None:
+        if self._is_over or piece.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
             return
-        if frame.opcode is not Opcode.CONT:
-            self._is_text = frame.opcode is Opcode.TEXT
+        if piece.opcode is not Opcode.CONT:
+            self._is_text = piece.opcode is Opcode.TEXT
             self._fragments = []
-        self._fragments.append(bytes(frame.data))
+        self._fragments.append(bytes(piece.data))
         if len(self._fragments) > _MOST_FRAGMENTS:
             self._fail(1008)
-        elif frame.fin:
+        elif piece.fin:
             data = self._fragments[0] if len(self._fragments) == 1 else b"".join(self._fragments)
             self._fragments = []
             self._pass_on(data)
