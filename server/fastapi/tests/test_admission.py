@@ -204,12 +204,22 @@ UPGRADE = (
         (b"GET /v1/realtime HTTP/1.1", UPGRADE.replace(b": 13", b": 8"), 426, "bad_request"),
         (b"GET /v1/realtime HTTP/1.1", UPGRADE.replace(b"dGhl", b""), 400, "bad_request"),
         (b"GET /v1/realtime HTTP/1.1", UPGRADE + b"Sec-WebSocket-Protocol: a, a\r\n", 400, "bad_request"),
-        (b"GET /v1/realtime HTTP/1.1", UPGRADE + b"X: " + b"x" * 20_000 + b"\r\n", 431, "bad_request"),
+        pytest.param(
+            b"GET /v1/realtime HTTP/1.1",
+            UPGRADE + b"X: " + b"x" * 20_000 + b"\r\n",
+            431,
+            "bad_request",
+            id="long header",
+        ),
+        pytest.param(b"GET /v1/realtime?" + b"q" * 20_000 + b" HTTP/1.1", UPGRADE, 431, "bad_request", id="long query"),
+        (b"GET /v1/realtime/ HTTP/1.1", b"Host: h\r\nConnection: close\r\n", 404, "not_found"),
         (b"GET http://evil.example/v1/realtime HTTP/1.1", UPGRADE, 401, "ticket_missing"),
         (b"GET http://evil.example/v1/realtime HTTP/1.1", b"Host: h\r\nConnection: close\r\n", 401, "ticket_missing"),
     ],
 )
-async def test_relay_refuses_what_is_no_handshake(start: bytes, headers: bytes, status: int, code: str) -> None:
+async def test_relay_refuses_what_is_no_handshake_of_its_own(
+    start: bytes, headers: bytes, status: int, code: str
+) -> None:
     async with relay() as running:
         answer = await raw(running.port, start + b"\r\n" + headers + b"\r\n")
         head, _, body = answer.partition(b"\r\n\r\n")

@@ -33,7 +33,7 @@ def create_app(
     """
     log_to_stdout(settings.log_level)
     origins = OriginPolicy(settings.allowed_origins)
-    app = FastAPI(openapi_url=None)
+    app = FastAPI(openapi_url=None, redirect_slashes=False)
     router = create_voice_agent_router(settings, authenticate, limits=limits)
     app.include_router(router, prefix=settings.relay_prefix)
 

@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import HTTPConnection
 
@@ -18,7 +19,10 @@ from .state import SharedState
 from .tickets import Ticket, TicketVerifier, User
 
 Authenticate = Callable[[HTTPConnection], User | Awaitable[User | None] | None]
-"""Asks the application who sent a request or an upgrade; None where it does not know."""
+"""
+Asks the application who sent a request or an upgrade; None where it does not know. One that is not ``async`` runs in a
+thread.
+"""
 
 # The application's hook may take this long.
 _MOST_HOOK_SECONDS = 10
@@ -127,8 +131,7 @@ async def ask_application(connection: HTTPConnection, authenticate: Authenticate
         return None
     try:
         async with asyncio.timeout(_MOST_HOOK_SECONDS):
-            answer = authenticate(connection)
-            user = await answer if inspect.isawaitable(answer) else answer
+            user = await call_hook(authenticate, connection)
     except Refusal:
         raise  # the application said it better
     except Exception as error:
@@ -138,6 +141,13 @@ async def ask_application(connection: HTTPConnection, authenticate: Authenticate
     if user is None or isinstance(user, User):
         return user
     raise TypeError("Cannot let a user in as authenticate must return a User or None")
+
+
+async def call_hook(hook: Callable[..., Any], *arguments: Any) -> Any:
+    """What the application's function answers; one that is not ``async`` may block, so it runs in a thread."""
+    is_async = inspect.iscoroutinefunction(hook)
+    answer = hook(*arguments) if is_async else await asyncio.to_thread(hook, *arguments)
+    return await answer if inspect.isawaitable(answer) else answer
 
 
 def bearer_of(connection: HTTPConnection) -> str | None:

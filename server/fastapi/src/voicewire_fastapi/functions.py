@@ -1,7 +1,6 @@
 """What the model can have the backend do: PROTOCOL.md, section 18."""
 
 import asyncio
-import inspect
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,7 +11,7 @@ from fastapi import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from .admission import address_of
-from .auth import Authenticate, ask_application, check_origin, hash_for_log, origin_of
+from .auth import Authenticate, ask_application, call_hook, check_origin, hash_for_log, origin_of
 from .codes import Refusal
 from .limits import Window, tighter
 from .log import error_name
@@ -41,7 +40,7 @@ class FunctionContext:
 Function = Callable[[Mapping[str, Any], FunctionContext], Any | Awaitable[Any]]
 """
 Answers one call of the model, now or later: a text as it is, None as an empty one, all else as JSON. Nothing about the
-arguments is checked: they are as the model wrote them. A function that blocks holds up everybody: make it ``async``.
+arguments is checked: they are as the model wrote them. One that is not ``async`` runs in a thread.
 """
 
 
@@ -115,8 +114,7 @@ class FunctionEndpoint:
         content = ""
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS) as limit:
-                answer = function(call.arguments, FunctionContext(call.id, user))
-                content = _text(await answer if inspect.isawaitable(answer) else answer)
+                content = _text(await call_hook(function, call.arguments, FunctionContext(call.id, user)))
         except Exception as failed:
             error = error_name(failed)
             if isinstance(failed, TimeoutError) and limit.expired():

@@ -62,7 +62,7 @@ class RelayRequestProtocol(H11Protocol):
     def _should_upgrade(self) -> bool:
         if not super()._should_upgrade():
             return False
-        if header_bytes(self.headers) > MOST_HEADER_BYTES:
+        if header_bytes(self.headers) + len(self.scope["query_string"]) > MOST_HEADER_BYTES:
             return False
         try:
             check_handshake(self.scope["method"], self.scope["http_version"], Headers(raw=self.headers))
