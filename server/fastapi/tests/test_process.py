@@ -140,6 +140,7 @@ async def test_no_line_holds_a_secret(command: list[str]) -> None:
             text = await output(running)
     ended = [json.loads(line) for line in text.split("\n") if "session ended" in line]
     assert len(ended) == 1
+    assert ended[0]["level"] == 30
     assert ended[0]["bytesUp"] == len("secret-message")
     for secret in (shown, KEY, SECRET, "secret-query", "secret-message", "ann-the-user"):
         assert secret not in text

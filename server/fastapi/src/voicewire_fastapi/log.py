@@ -27,7 +27,8 @@ _LEVELS = {
     "fatal": logging.CRITICAL,
     "silent": logging.CRITICAL + 10,
 }
-_NAMES = {number: name for name, number in _LEVELS.items()}
+# As every relay of the project writes them: 30 is info, 40 is warn.
+_NUMBERS = {logging.DEBUG: 20, logging.INFO: 30, logging.WARNING: 40, logging.ERROR: 50, logging.CRITICAL: 60}
 
 
 def _text(pattern: re.Pattern[str]) -> Callable[[object], bool]:
@@ -84,14 +85,14 @@ def allowed_fields(given: Mapping[str, object]) -> dict[str, object]:
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: ``level``, ``time`` in ms of the epoch, the allowed fields, ``msg``."""
+    """One JSON object a line: ``level`` as a number, ``time`` in ms of the epoch, the allowed fields, ``msg``."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, Any] = getattr(record, "fields", {})
         message = record.getMessage()
         return json.dumps(
             {
-                "level": _NAMES.get(record.levelno, "info"),
+                "level": _NUMBERS.get(record.levelno, 30),
                 "time": int(time.time() * 1000),
                 **allowed_fields(fields),
                 "msg": message if _MESSAGE.fullmatch(message) else "message withheld",
