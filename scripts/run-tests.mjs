@@ -6,6 +6,7 @@ import { build } from './build.mjs'
 import { buildDemos, DEMOS } from './demos.mjs'
 import { fail, ROOT, run } from './environment.mjs'
 import { ensureFirefox, ensurePrograms } from './packages.mjs'
+import { pythonBackends, testPython } from './python.mjs'
 
 const CACHE = join(ROOT, '.cache')
 /** Where tests of the relay record what it lets out; the part `secrets` looks through it. */
@@ -94,12 +95,25 @@ async function demos() {
   return { ...tried, passed: tried.passed + Object.keys(DEMOS).length }
 }
 
+/** The backends in Python, one after the other. */
+async function pythonTests() {
+  const total = { code: 0, passed: 0, failed: 0 }
+  for (const name of pythonBackends()) {
+    const { code, passed, failed } = await testPython(name)
+    total.code = Math.max(total.code, code)
+    total.passed += passed
+    total.failed += failed
+  }
+  return total
+}
+
 const PARTS = {
   lint: check('biome', 'check', '--error-on-warnings', '.'),
   types,
   size: check('size-limit'),
   unit: unitTests,
   operation: nodeTests('operation', OPERATION, { env: { RELAY_OUTPUT } }),
+  python: pythonTests,
   secrets: nodeTests('secrets', ['server/*/test-after/*.test.ts']),
   browser: browserTests,
   clients: nodeTests('clients', ['test/official-clients/*.test.ts']),
