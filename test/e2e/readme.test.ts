@@ -148,6 +148,7 @@ test('README: the captions are written as it stands, and exported at the end', {
 test('README: the tool is called as it stands', { timeout: 60_000 }, async () => {
   const code = `${exampleOf('defineTool')}
     document.querySelector('button').onclick = async () => {
+      session.muted = true // The recorded speech would interrupt the answer.
       await session.start()
       session.sendText('Please get weather for Rome')
     }`
