@@ -1,0 +1,85 @@
+import { describe } from '../peer.ts'
+import type { Rule } from '../rule.ts'
+import { demand } from '../violation.ts'
+import { demandNext } from './sessions.ts'
+
+/** What a client says before the provider has answered (R-MSG-2). */
+export const early: readonly Rule[] = [
+  {
+    id: 'early/kept',
+    title: 'Messages that come before the provider has answered reach it, in order',
+    proves: ['R-MSG-2'],
+    profile: 'minimal',
+    async judge(trial) {
+      const call = await trial.call()
+      const dial = await call.dialled()
+      const answering = call.answer(1000)
+      const client = (await answering.catch(() => null))?.client ?? null
+      // A relay may let the client in only when the provider has answered: then nothing can be early.
+      const early = client !== null
+      if (early) for (const text of ['first', 'second', 'third']) client.send(text)
+      const provider = dial.accept()
+      if (!early) return
+      for (const text of ['first', 'second', 'third']) await demandNext(provider, text, 'at the provider')
+      client.send('fourth')
+      await demandNext(provider, 'fourth', 'at the provider')
+      demand(client.waiting === 0, 'something came back to the client')
+    },
+  },
+  {
+    id: 'early/binary',
+    title: 'Early messages keep their type',
+    proves: ['R-MSG-1', 'R-MSG-2'],
+    async judge(trial) {
+      const { call, client } = await trial.client()
+      const dial = await call.dialled()
+      client.send(Buffer.from('sound'))
+      client.send('text')
+      const provider = dial.accept()
+      await demandNext(provider, Buffer.from('sound'), 'early sound')
+      await demandNext(provider, 'text', 'early text')
+    },
+  },
+  {
+    id: 'early/with-handshake',
+    title: 'Messages that come in one piece with the handshake are kept, too',
+    proves: ['R-MSG-2'],
+    async judge(trial) {
+      const body = Buffer.concat([Buffer.from([0x81, 0x84, 0, 0, 0, 0]), Buffer.from('head')])
+      const call = await trial.call({ body })
+      const provider = (await call.dialled()).accept()
+      await demandNext(provider, 'head', 'at the provider')
+    },
+  },
+  {
+    id: 'early/a-megabyte',
+    title: 'A million bytes that come early are kept',
+    proves: ['R-MSG-2'],
+    async judge(trial) {
+      const { call, client } = await trial.client()
+      const dial = await call.dialled()
+      const part = 'x'.repeat(100_000)
+      for (let index = 0; index < 10; index += 1) client.send(part)
+      client.ping('behind it')
+      await client.until(
+        () => client.pongs.length > 0 || client.isGone,
+        'a pong behind a million early bytes',
+      )
+      const provider = dial.accept()
+      for (let index = 0; index < 10; index += 1) await demandNext(provider, part, `part ${index}`)
+    },
+  },
+  {
+    id: 'early/too-much',
+    title: 'More than 1 MiB that comes early ends the session with 1009',
+    proves: ['R-MSG-2'],
+    async judge(trial) {
+      const { call, client } = await trial.client()
+      await call.dialled() // and it is never answered
+      const part = 'x'.repeat(100_000)
+      for (let index = 0; index < 13; index += 1) client.send(part)
+      const closing = await client.closed(4000)
+      demand(closing.code === 1009, `after 1,300,000 early bytes came ${describe(closing)}`)
+    },
+  },
+]
