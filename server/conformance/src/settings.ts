@@ -53,6 +53,8 @@ export interface Settings {
   readonly origins: readonly string[]
   /** The providers' keys; null: it has one that is not known here; missing: it has none. */
   readonly keys: Readonly<Partial<Record<Provider, string | null>>>
+  /** Whether pages may reach a provider without the relay. */
+  readonly direct: boolean
   readonly metricsToken: string | null
   readonly serviceKey: string | null
   readonly trustedProxies: number
@@ -93,6 +95,7 @@ export function readSettings(options: JudgeOptions): Settings {
     toleranceSeconds: numberOf('TICKET_CLOCK_TOLERANCE_SECONDS', 5),
     origins: readOrigins(variables['ALLOWED_ORIGINS']),
     keys: readKeys(variables),
+    direct: (variables['VOICE_AGENT_DIRECT'] ?? '') !== '',
     metricsToken: variables['METRICS_TOKEN'] || null,
     serviceKey: options.serviceKey ?? null,
     trustedProxies: numberOf('TRUST_PROXY', 0),

@@ -156,9 +156,15 @@ export class Upstream {
     await once(this.#server, 'listening')
   }
 
-  /** Takes no new connections; those that are there go on. */
-  stopListening(): void {
+  /** Takes no new connections while `task` runs; those that are there go on. */
+  async away(task: () => Promise<void>): Promise<void> {
+    const { port, address } = this.#server.address() as AddressInfo
     this.#server.close()
+    try {
+      await task()
+    } finally {
+      await this.listen(port, address)
+    }
   }
 
   close(): void {
