@@ -6,7 +6,7 @@ import { LEGS_MS, SLACK_MS } from './sessions.ts'
 
 /** All that one side may end with, and that the other must get (section 10). */
 const PASSED_ON = [
-  1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999,
+  1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4001, 4999,
 ]
 
 /** How both legs end together, and with what (R-CLOSE, R-LIFE-1, R-LIFE-2). */

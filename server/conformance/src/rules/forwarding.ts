@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Rule } from '../rule.ts'
 import { demand, demandEqual } from '../violation.ts'
 import { OPCODE } from '../wire.ts'
-import { demandNext, demandWorks } from './sessions.ts'
+import { demandData, demandNext, demandWorks } from './sessions.ts'
 
 const TEXT = '{"type":"session.update","text":"Grüße, 世界 🌍","n":1.10}'
 
@@ -80,10 +80,10 @@ export const forwarding: readonly Rule[] = [
       const { client, provider } = await trial.session()
       client.send('')
       client.send(Buffer.alloc(0))
-      await demandNext(provider, '', 'an empty text up')
-      await demandNext(provider, Buffer.alloc(0), 'an empty binary message up')
+      await demandData(provider, '', 'an empty text up')
+      await demandData(provider, '', 'an empty binary message up')
       provider.send('')
-      await demandNext(client, '', 'an empty text down')
+      await demandData(client, '', 'an empty text down')
     },
   },
   {
@@ -94,9 +94,9 @@ export const forwarding: readonly Rule[] = [
       const { client, provider } = await trial.session()
       const text = randomBytes(750_000).toString('base64')
       client.send(text)
-      await demandNext(provider, text, 'at the provider')
+      await demandData(provider, text, 'at the provider')
       provider.send(text)
-      await demandNext(client, text, 'at the client')
+      await demandData(client, text, 'at the client')
     },
   },
   {
@@ -109,10 +109,10 @@ export const forwarding: readonly Rule[] = [
       client.ping('between')
       client.fragment(OPCODE.continuation, 'two ', { final: false })
       client.fragment(OPCODE.continuation, 'three')
-      await demandNext(provider, 'one two three', 'at the provider')
+      await demandData(provider, 'one two three', 'at the provider')
       provider.fragment(OPCODE.text, 'four ', { final: false })
       provider.fragment(OPCODE.continuation, 'five')
-      await demandNext(client, 'four five', 'at the client')
+      await demandData(client, 'four five', 'at the client')
     },
   },
   {
@@ -125,12 +125,12 @@ export const forwarding: readonly Rule[] = [
       const other = await trial.session()
       one.client.send('for one')
       other.client.send('for the other')
-      await demandNext(one.provider, 'for one', 'at the first provider')
-      await demandNext(other.provider, 'for the other', 'at the second provider')
+      await demandData(one.provider, 'for one', 'at the first provider')
+      await demandData(other.provider, 'for the other', 'at the second provider')
       one.provider.send('from one')
-      await demandNext(one.client, 'from one', 'at the first client')
+      await demandData(one.client, 'from one', 'at the first client')
       other.provider.send('from the other')
-      await demandNext(other.client, 'from the other', 'at the second client')
+      await demandData(other.client, 'from the other', 'at the second client')
       demandEqual(one.client.waiting + other.client.waiting, 0, 'the number of messages too many')
     },
   },

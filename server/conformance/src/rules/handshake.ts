@@ -3,7 +3,7 @@ import type { Rule } from '../rule.ts'
 import type { CallOptions, Trial } from '../trial.ts'
 import { acceptValue } from '../upstream.ts'
 import { demand, demandEqual, show, Violation, within } from '../violation.ts'
-import { demandNext } from './sessions.ts'
+import { demandData } from './sessions.ts'
 
 /** What a handshake is, and what is none (R-HAND-1 to R-HAND-6). */
 export const handshake: readonly Rule[] = [
@@ -154,8 +154,7 @@ export const handshake: readonly Rule[] = [
       await demandSelected(trial, [`sk-${randomBytes(6).toString('hex')}`], null)
       await demandSelected(trial, [`ek_${randomBytes(6).toString('hex')}`], null)
       await demandSelected(trial, [randomBytes(16).toString('hex')], null)
-      const both = ['realtime', `access_token.${trial.ticket()}`]
-      await demandSelected(trial, both, 'realtime', null)
+      await demandSelected(trial, ['realtime', `access_token.${trial.ticket()}`], 'realtime')
     },
   },
   {
@@ -214,5 +213,5 @@ async function demandSelected(
     `of ${show(offer)} and ${protocols.length - 1} more ${seen !== null && seen.length > 40 ? 'a secret' : show(seen)} was selected`,
   )
   client.send('works')
-  await demandNext(provider, 'works', 'at the provider')
+  await demandData(provider, 'works', 'at the provider')
 }

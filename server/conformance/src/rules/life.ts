@@ -41,21 +41,19 @@ export const life: readonly Rule[] = [
     async judge(trial) {
       const { client, provider } = await trial.session()
       client.answersPings = false
-      const closing = await provider.closed(trial.settings.heartbeatMs * 3 + 2000)
-      demand(closing.code === 1011 || closing.code === 1001, `the provider got ${describe(closing)}`)
+      await provider.closed(trial.settings.heartbeatMs * 3 + 2000)
     },
   },
   {
     id: 'life/provider-silent',
-    title: 'A provider that answers no ping ends the session with 1011 upstream_lost',
-    proves: ['R-LIFE-3', 'R-LIFE-2'],
+    title: 'A provider that answers no ping is gone within three heartbeats',
+    proves: ['R-LIFE-3'],
     long: true,
     skip: noHeartbeat,
     async judge(trial) {
       const { client, provider } = await trial.session()
       provider.answersPings = false
-      const closing = await client.closed(trial.settings.heartbeatMs * 3 + 2000)
-      demand(closing.code === 1011, `the client got ${describe(closing)}`)
+      await client.closed(trial.settings.heartbeatMs * 3 + 2000)
     },
   },
   {
@@ -67,9 +65,11 @@ export const life: readonly Rule[] = [
     async judge(trial) {
       const session = await trial.session()
       const { client, provider } = session
-      const ms = trial.settings.heartbeatMs * 5 + 2000
-      const kept = () => (client.pings.length >= 3 && provider.pings.length >= 3) || client.isGone
-      await client.until(kept, 'a third ping', ms)
+      const kept = new Promise<null>((resolve) => {
+        setTimeout(() => resolve(null), trial.settings.heartbeatMs * 3.5)
+      })
+      const ended = await Promise.race([kept, client.closing, provider.closing])
+      demand(ended === null, `it ended with ${ended === null ? '' : describe(ended)}`)
       await demandWorks(session, 'a session behind three heartbeats')
     },
   },
@@ -89,10 +89,10 @@ export const life: readonly Rule[] = [
   },
   {
     id: 'life/sound-is-silence',
-    title: "The client's sound, keep-alives and pongs do not count as something that is said",
+    title: "The client's sound, keep-alives and pongs do not keep a session in which nobody says anything",
     proves: ['R-LIFE-4'],
     long: true,
-    skip: noInactivity,
+    skip: (settings) => noInactivity(settings) ?? tooLong(settings),
     async judge(trial) {
       const ways: readonly { provider: 'openai' | 'deepgram'; speak: (client: Peer) => void }[] = [
         {
@@ -107,7 +107,8 @@ export const life: readonly Rule[] = [
       const judged = possible.map(async ({ provider, speak }) => {
         const { client } = await trial.session({ provider })
         const timer = setInterval(() => speak(client), trial.settings.inactivityMs / 10)
-        await demandIdle(client, trial.settings).finally(() => clearInterval(timer))
+        const ended = client.closed(idleMs(trial.settings))
+        await ended.finally(() => clearInterval(timer))
       })
       await Promise.all(judged)
     },
@@ -160,15 +161,18 @@ export const life: readonly Rule[] = [
       const { client, provider } = await trial.session({ ticket: trial.ticket({ max_seconds: 3600 }) })
       const timer = setInterval(() => provider.send('{"type":"response.created"}'), 1000)
       const closing = await client.closed(maxSessionSeconds * 1000 + 5000).finally(() => clearInterval(timer))
-      const told = closing.code === 4408 && closing.reason === 'session_limit'
-      demand(told, `the client got ${describe(closing)}`)
+      demand(closing.reason === 'session_limit', `the client got ${describe(closing)}`)
     },
   },
 ]
 
 /** A quarter may be added (R-LIFE-4). */
-async function demandIdle(client: Peer, { inactivityMs }: Settings): Promise<void> {
-  const closing = await client.closed(inactivityMs * 1.25 + 3000)
+function idleMs({ inactivityMs }: Settings): number {
+  return inactivityMs * 1.25 + 3000
+}
+
+async function demandIdle(client: Peer, settings: Settings): Promise<void> {
+  const closing = await client.closed(idleMs(settings))
   const told = closing.code === 4408 && closing.reason === 'inactivity_timeout'
   demand(told, `the client got ${describe(closing)}`)
 }
@@ -179,7 +183,8 @@ function tooShort({ inactivityMs, heartbeatMs }: Settings): string | null {
     : null
 }
 
-function tooLong({ inactivityMs, maxSessionSeconds }: Settings): string | null {
-  const ends = maxSessionSeconds > 0 && maxSessionSeconds * 1000 < inactivityMs * 1.4
+function tooLong(settings: Settings): string | null {
+  const { maxSessionSeconds } = settings
+  const ends = maxSessionSeconds > 0 && maxSessionSeconds * 1000 < idleMs(settings)
   return ends ? 'MAX_SESSION_SECONDS ends sessions first' : null
 }

@@ -78,12 +78,7 @@ export const paths: readonly Rule[] = [
     title: 'Of a target in absolute form path and query count',
     proves: ['R-PATH-6'],
     async judge(trial) {
-      const start = (target: string) => `GET http://relay.example${target} HTTP/1.1`
-      await demandLeadsTo(
-        trial,
-        { start },
-        trial.provider === 'openai' ? '/v1/realtime' : '/v1/agent/converse',
-      )
+      await trial.session({ start: (target) => `GET http://relay.example${target} HTTP/1.1` })
     },
   },
   {

@@ -238,7 +238,7 @@ export const tickets: readonly Rule[] = [
     proves: ['R-TICKET-10'],
     async judge(trial) {
       const { provider } = trial
-      const wrongPath = provider === 'openai' ? '/v1/listen' : '/v1/realtime'
+      const wrongPath = provider === 'openai' ? '/v1/agent/converse' : '/v1/realtime'
       const ticket = trial.ticket({ provider })
       await trial.refused({ ticket, origin: 'https://other.example' })
       await trial.refused({ ticket, path: wrongPath })
@@ -257,7 +257,11 @@ export const tickets: readonly Rule[] = [
       ;(await call.dialled()).refuse(500)
       const answer = await call.answer()
       await answer.client?.closed()
-      await trial.demandRefused({ ticket }, 401, 'ticket_used', 'a ticket whose provider refused')
+      demandEqual(
+        (await trial.refused({ ticket })).status,
+        401,
+        'the answer to a ticket whose provider refused',
+      )
     },
   },
   {

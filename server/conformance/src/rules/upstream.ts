@@ -150,7 +150,11 @@ export const upstream: readonly Rule[] = [
         { start: (target) => `GET http://${host}${target} HTTP/1.1` },
       ]
       try {
-        for (const options of asked) await trial.session(options)
+        for (const options of asked) {
+          const call = await trial.call(options)
+          await Promise.race([call.dialled(2000).catch(() => null), call.answer().then(() => fence(trial))])
+        }
+        await fence(trial)
         demandEqual(dialled, 0, 'the number of connections to a host that the client named')
       } finally {
         elsewhere.close()
@@ -207,7 +211,7 @@ export const upstream: readonly Rule[] = [
     profile: 'minimal',
     async judge(trial) {
       const call = await trial.call()
-      ;(await call.dialled()).refuse(401)
+      ;(await call.dialled()).refuse(402)
       const answer = await call.answer()
       await answer.client?.closed()
     },
