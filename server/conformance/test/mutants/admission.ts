@@ -124,10 +124,11 @@ export class Door {
     if (this.draining) throw new Refusal(503, 'draining', LATER)
     if (this.full) throw new Refusal(503, 'at_capacity', LATER)
     const shown = credentialOf(request, route, has)
+    if (has('open-to-all') && shown === null) return null
     if (has('cookies-before-origin') && shown === null && request.headers.cookie)
       throw missing('ticket_missing')
     const checks = origin !== null && !(has('preview-skips-origin') && !upgrade)
-    if (checks && !this.allows(origin)) throw new Refusal(403, 'origin_forbidden')
+    if (checks && !this.allows(origin) && !has('open-to-all')) throw new Refusal(403, 'origin_forbidden')
     if (shown === null) {
       if (has('no-origin-open') && origin === null && upgrade) return null
       throw missing(

@@ -203,7 +203,7 @@ export const MUTANTS = {
   'no-per-user': { rule: 'limits/per-user' },
   'leaks-places': { rule: 'limits/places-returned' },
   'bare-rate-limit': { rule: 'limits/rate' },
-  'fixed-window': { rule: 'limits/sliding-window' },
+  'fixed-window': { rule: 'limits/sliding-window', env: { VOICE_AGENT_RATE_LIMIT: '4' } },
   'trusts-first-entry': { rule: 'limits/forwarded-for' },
   'no-total': { rule: 'limits/total' },
   'health-202': { rule: 'http/health' },
@@ -244,8 +244,11 @@ export const MUTANTS = {
   'drains-silently': { rule: 'drain/sigterm' },
 } as const satisfies Readonly<Record<string, Mutant>>
 
+/** Faults that break many rules: only the bad examples have them. */
+type GraveFault = 'open-to-all' | 'drops-clients'
+
 /** A fault of the reference relay. */
-export type Fault = keyof typeof MUTANTS
+export type Fault = keyof typeof MUTANTS | GraveFault
 
 /** Asks whether a fault is committed. */
 export type Has = (fault: Fault) => boolean

@@ -275,7 +275,7 @@ export class Session {
       this.#upstream.heard = true
       this.#spoken()
       if (!has('discards-last-words')) return this.#pass(data, binary, this.#upstream, this.#client)
-      setTimeout(() => this.#ended || this.#pass(data, binary, this.#upstream, this.#client), 5)
+      setTimeout(() => this.#ended || this.#pass(data, binary, this.#upstream, this.#client), 100)
     })
     socket.on('close', (code, reason) => this.#upstreamGone(code, reason))
     const close = socket.close.bind(socket)
