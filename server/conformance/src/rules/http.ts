@@ -154,8 +154,8 @@ export const http: readonly Rule[] = [
         query: `model=${chosen}`,
         headers: { 'User-Agent': chosen },
       })
-      await trial.refused({ origin: `https://${chosen}.example` })
-      await trial.refused({ path: `/${chosen}` })
+      await (await trial.call({ origin: `https://${chosen}.example` })).answer()
+      await (await trial.call({ path: `/${chosen}` })).answer()
       const headers = { Authorization: `Bearer ${trial.settings.metricsToken}` }
       const { text } = await trial.request('/metrics', { headers })
       demand(!text.includes(chosen), 'something that a client had chosen is in the metrics')

@@ -340,6 +340,10 @@ export class Session {
     if (this.#ended) return
     const close = () => {
       if (this.#ended) return
+      if (code === 1006 && has('drops-clients')) {
+        this.#client.socket.terminate()
+        return
+      }
       if (code === 1006) {
         if (!has('lost-providers-1001'))
           return this.end(has('losses-untold') ? 'lost' : 'upstream_lost', 1011)
