@@ -9,13 +9,24 @@ import { ensurePrograms } from './packages.mjs'
 const CACHE = join(ROOT, '.cache')
 /** Where tests of the relay record what it lets out; the part `secrets` looks through it. */
 const RELAY_OUTPUT = join(CACHE, 'relay-output')
-const TYPES = ['.', 'src/audio/worklets', 'server/node', 'server/emulator', 'test', 'bench']
+const TYPES = [
+  '.',
+  'src/audio/worklets',
+  'server/node',
+  'server/emulator',
+  'server/conformance',
+  'test',
+  'bench',
+]
 
 /** Whole processes: relays behind proxies, a real Redis, packages as they are published. They take their time. */
 const OPERATION = [
   'server/node/test/{init,proxies,rolling-restart,state-redis,state-relays}.test.ts',
   'test/published.test.ts',
 ]
+
+/** The suite that judges relays, judged by faulty ones; mostly it waits, so it must not hold up the other modules. */
+const CONFORMANCE = 'server/conformance/test/*.test.ts'
 
 /** Files of node:test, whose totals come from a TAP report beside the readable one. */
 function nodeTests(name, patterns, { concurrency = 2, env = {}, exclude = [] } = {}) {
@@ -42,7 +53,7 @@ function nodeTests(name, patterns, { concurrency = 2, env = {}, exclude = [] } =
 async function unitTests() {
   rmSync(RELAY_OUTPUT, { recursive: true, force: true })
   const patterns = ['test/*.test.ts', 'server/*/test/*.test.ts']
-  return nodeTests('unit', patterns, { env: { RELAY_OUTPUT }, exclude: OPERATION })()
+  return nodeTests('unit', patterns, { env: { RELAY_OUTPUT }, exclude: [...OPERATION, CONFORMANCE] })()
 }
 
 async function browserTests() {
@@ -77,6 +88,7 @@ const PARTS = {
   types,
   size: check('size-limit'),
   unit: unitTests,
+  conformance: nodeTests('conformance', [CONFORMANCE]),
   operation: nodeTests('operation', OPERATION, { env: { RELAY_OUTPUT } }),
   secrets: nodeTests('secrets', ['server/*/test-after/*.test.ts']),
   browser: browserTests,

@@ -1,5 +1,5 @@
 export { judge, judgeWith, type Result, type Verdict } from './judge.ts'
-export { NOT_JUDGED } from './not-judged.ts'
+export { NOT_JUDGED, PARTLY_JUDGED } from './not-judged.ts'
 export { environmentFor } from './print-env.ts'
 export { type Report, reportOf, table } from './report.ts'
 export type { Rule } from './rule.ts'

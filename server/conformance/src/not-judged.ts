@@ -1,2 +1,48 @@
-/** Requirements, or parts of them, that no rule proves, and why. */
-export const NOT_JUDGED: Readonly<Record<string, string>> = {}
+/** Requirements that no rule proves, and why. Each that PROTOCOL.md has is here or with a rule. */
+export const NOT_JUDGED: Readonly<Record<string, string>> = {
+  'R-ORIGIN-2': 'it is about a start that is refused, and the relay is running',
+  'R-TICKET-13': 'nothing from outside can take the issuer, or the application, away from the relay',
+  'R-TICKET-14': 'how something is revoked is for each relay to say',
+  'R-AUTH-5': 'it is about a start that is refused or warned of, and the relay is running',
+  'R-MSG-8': 'it allows either',
+  'R-LIMIT-7': 'the suite sends faster than anybody speaks, so this must be off',
+  'R-LIMIT-8': 'a budget that can be met in seconds would end the sessions of other rules',
+  'R-LIMIT-9': 'it is about several instances and their store',
+  'R-CLOSE-8': 'it allows either: every rule about refusals takes such a close for its status',
+  'R-POLICY-2': 'a policy is optional, and how it is set is for each relay to say',
+  'R-POLICY-3': 'as R-POLICY-2',
+  'R-POLICY-4': 'as R-POLICY-2',
+  'R-POLICY-5': 'as R-POLICY-2',
+  'R-POLICY-6': 'as R-POLICY-2',
+  'R-DRAIN-3': 'a relay that ended at the second signal cannot be told from one that was about to',
+  'R-LOG-1': 'logs cannot be seen from outside',
+  'R-LOG-2': 'logs cannot be seen from outside',
+  'R-TOKEN-9': 'it is about a start that is refused, and the relay is running',
+  'R-REFRESH-5': 'nothing from outside can take the store of sessions away',
+  'R-QUOTA-2': 'a block would last longer than the suite waits',
+  'R-AUDIT-1': 'the audit cannot be seen from outside',
+  'R-CALL-1': 'function calls are optional, and which functions there are is for each relay to say',
+  'R-CALL-2': 'as R-CALL-1',
+  'R-CALL-3': 'as R-CALL-1',
+  'R-CONF-1': 'it is about a start that is refused, and the relay is running',
+}
+
+/** What of requirements that a rule is about remains unproved, and why. */
+export const PARTLY_JUDGED: Readonly<Record<string, string>> = {
+  'R-TICKET-1': 'that a short secret stops the start is not seen',
+  'R-TICKET-2': 'published keys (JWKS) are not: the suite mints with the shared secret',
+  'R-TICKET-9': 'for how long a used ticket is remembered is not',
+  'R-AUTH-3': 'the order of limits, capacity and configuration is not',
+  'R-AUTH-4': 'what the application says of cookies is not known',
+  'R-UP-9': 'the log is not seen',
+  'R-MSG-5': 'how much of a message is held is not seen',
+  'R-FLOW-1': 'how much is held is only bounded by what the relay takes (48 MiB with the system)',
+  'R-LIFE-5': 'the time of the warning is not, only that it comes',
+  'R-HTTP-6': 'a port of their own for metrics is not asked',
+  'R-DRAIN-2': "the process's end is seen, and its exit code is not",
+  'R-TOKEN-3': 'only where a user of the application is known (--service-key)',
+  'R-TOKEN-5': 'only that it is refused where it is not enabled',
+  'R-TOKEN-6': 'only where direct tokens are not enabled',
+  'R-REFRESH-3': 'the end of the grace and the most refreshes would take too long',
+  'R-QUOTA-1': 'only per address; that its window slides is not',
+}
