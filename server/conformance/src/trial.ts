@@ -176,9 +176,16 @@ export class Trial {
     const answering = call.answer()
     answering.catch(() => {}) // awaited below, behind the dial
     const dial = await Promise.race([call.dialled(), answering.then((answer) => this.#refusedDial(answer))])
-    const provider = (dial ?? (await call.dialled())).accept()
+    const provider = (dial ?? (await this.#dialledFor(call, await answering))).accept()
     const answer = await answering
     return { call, answer, client: this.#open(answer), dial: await call.dialled(), provider }
+  }
+
+  /** As `session`, where it is the session itself that is judged. @throws {Violation} That begins with `what`. */
+  async demandSession(options: CallOptions, what: string): Promise<void> {
+    await this.session(options).catch((error: unknown) => {
+      throw error instanceof Violation ? new Violation(`${what}: ${error.message}`) : error
+    })
   }
 
   /** How a handshake is turned away. @throws {Violation} Where it is not. */
@@ -223,7 +230,7 @@ export class Trial {
       ...headers,
     }
     const asking = (secure ? requestHttps : requestHttp)({
-      host: relay.hostname,
+      host: hostOf(relay),
       port: portOf(relay),
       path: prefix + path,
       method,
@@ -267,6 +274,13 @@ export class Trial {
       withdraw()
       for (const dial of dials) dial.socket.destroy()
     }
+  }
+
+  /** The dial for a client that was let in, and may be sent away at once (R-CLOSE-8). */
+  async #dialledFor(call: Call, answer: Answer): Promise<Dial> {
+    const dial = await Promise.race([call.dialled(), this.#open(answer).closing])
+    if ('head' in dial) return dial
+    throw new Violation(`the client was let in, and then came ${describe(dial)}`)
   }
 
   #open({ client, status, body }: Answer): Peer {
@@ -339,7 +353,7 @@ export class Trial {
 
   async #connect(address: string): Promise<Socket> {
     const { relay } = this.settings
-    const where = { host: relay.hostname, port: portOf(relay), ...this.#source(address) }
+    const where = { host: hostOf(relay), port: portOf(relay), ...this.#source(address) }
     const secure = /^(?:wss|https):$/.test(relay.protocol)
     const socket = secure
       ? connectTls({ ...where, servername: relay.hostname, ALPNProtocols: ['http/1.1'] })
@@ -410,6 +424,10 @@ function parseObject(text: string): Record<string, unknown> | null {
   } catch {
     return null // it is no JSON, which is for the rule to say
   }
+}
+
+function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, '') // an address of IPv6 has brackets in a URL only
 }
 
 function portOf({ port, protocol }: URL): number {

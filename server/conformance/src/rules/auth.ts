@@ -29,8 +29,7 @@ export const auth: readonly Rule[] = [
         ['token', trial.ticket()],
       ]
       for (const protocols of ways) {
-        const { status } = await (await trial.call({ ticket: null, origin, protocols })).answer()
-        demandEqual(status, 101, `the answer to ${protocols[0]!.split('.', 1)[0]}`)
+        await trial.demandSession({ ticket: null, origin, protocols }, protocols[0]!.split('.', 1)[0]!)
       }
     },
   },

@@ -1,6 +1,8 @@
-import { describe } from '../peer.ts'
+import { describe, type Peer } from '../peer.ts'
 import type { Rule } from '../rule.ts'
-import { demand } from '../violation.ts'
+import type { Trial } from '../trial.ts'
+import type { Dial } from '../upstream.ts'
+import { demand, NotJudged } from '../violation.ts'
 import { demandData, demandNext } from './sessions.ts'
 
 /** What a client says before the provider has answered (R-MSG-2). */
@@ -13,7 +15,7 @@ export const early: readonly Rule[] = [
     async judge(trial) {
       const call = await trial.call()
       const dial = await call.dialled()
-      const answering = call.answer(1000)
+      const answering = call.answer(EARLY_MS)
       const client = (await answering.catch(() => null))?.client ?? null
       // A relay may let the client in only when the provider has answered: then nothing can be early.
       const early = client !== null
@@ -31,8 +33,7 @@ export const early: readonly Rule[] = [
     title: 'An early binary message keeps its type',
     proves: ['R-MSG-1', 'R-MSG-2'],
     async judge(trial) {
-      const { call, client } = await trial.client()
-      const dial = await call.dialled()
+      const { client, dial } = await earlyClient(trial)
       client.send(Buffer.from('sound'))
       const provider = dial.accept()
       await demandNext(provider, Buffer.from('sound'), 'early sound')
@@ -54,8 +55,7 @@ export const early: readonly Rule[] = [
     title: 'A million bytes that come early are kept',
     proves: ['R-MSG-2'],
     async judge(trial) {
-      const { call, client } = await trial.client()
-      const dial = await call.dialled()
+      const { client, dial } = await earlyClient(trial)
       const part = 'x'.repeat(100_000)
       for (let index = 0; index < 10; index += 1) client.send(part)
       client.ping('behind it')
@@ -72,8 +72,7 @@ export const early: readonly Rule[] = [
     title: 'More than 1 MiB that comes early ends the session with 1009',
     proves: ['R-MSG-2'],
     async judge(trial) {
-      const { call, client } = await trial.client()
-      await call.dialled() // and it is never answered
+      const { client } = await earlyClient(trial) // and the provider never answers
       const part = 'x'.repeat(100_000)
       for (let index = 0; index < 13; index += 1) client.send(part)
       const closing = await client.closed(4000)
@@ -81,3 +80,17 @@ export const early: readonly Rule[] = [
     },
   },
 ]
+
+/** How long a relay has to let a client in that does not wait for the provider, in ms. */
+const EARLY_MS = 2000
+
+/** A client that was let in, and the handshake of the provider, which waits. @throws {NotJudged} */
+async function earlyClient(trial: Trial): Promise<{ client: Peer; dial: Dial }> {
+  const call = await trial.call()
+  const dial = await call.dialled()
+  const answer = await call.answer(EARLY_MS).catch(() => null)
+  if (answer === null) throw new NotJudged('the relay lets clients in only when the provider has answered')
+  const { client, status } = answer
+  demand(client !== null, `the handshake was answered with ${status}`)
+  return { client, dial }
+}

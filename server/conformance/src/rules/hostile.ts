@@ -103,6 +103,7 @@ export const hostile: readonly Rule[] = [
     id: 'hostile/fragments-count',
     title: 'A message in more than 131,072 fragments ends the session with 1008',
     proves: ['R-MSG-6'],
+    alone: true,
     async judge(trial) {
       const { client } = await trial.session()
       client.fragment(OPCODE.text, 'x', { final: false })

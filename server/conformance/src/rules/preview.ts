@@ -54,8 +54,7 @@ export const preview: readonly Rule[] = [
         .slice(strays)
         .filter(({ path, target }) => path === PATHS[trial.provider] && !target.includes(CASE_PARAMETER))
       demandEqual(dials.length, 0, 'the number of connections to the provider')
-      const { status } = await (await trial.call({ ticket })).answer()
-      demandEqual(status, 101, 'the answer to an upgrade with the ticket')
+      await trial.demandSession({ ticket }, 'an upgrade with the ticket')
     },
   },
   {
@@ -69,8 +68,7 @@ export const preview: readonly Rule[] = [
       for (let index = 0; index <= trial.settings.rateLimit; index += 1) {
         await trial.request(PATHS[trial.provider], { headers, address })
       }
-      const { status } = await (await trial.call({ address })).answer()
-      demandEqual(status, 101, `the answer to an upgrade behind ${trial.settings.rateLimit + 1} GETs`)
+      await trial.demandSession({ address }, `an upgrade behind ${trial.settings.rateLimit + 1} GETs`)
     },
   },
   {

@@ -192,8 +192,7 @@ export const tickets: readonly Rule[] = [
         'an nbf 3 s ahead': () => ({ nbf: at(3) }),
       }
       for (const [what, claims] of Object.entries(differ)) {
-        const { status } = await (await trial.call({ ticket: trial.ticket(claims()) })).answer()
-        demandEqual(status, 101, `the answer to ${what}`)
+        await trial.demandSession({ ticket: trial.ticket(claims()) }, what)
       }
     },
   },
@@ -243,8 +242,7 @@ export const tickets: readonly Rule[] = [
       await trial.refused({ ticket, origin: 'https://other.example' })
       await trial.refused({ ticket, path: wrongPath })
       await trial.refused({ ticket, headers: { 'Sec-WebSocket-Version': '12' } })
-      const { status, body } = await (await trial.call({ ticket })).answer()
-      demand(status === 101, `after refusals for other reasons the ticket got ${status} ${body}`)
+      await trial.demandSession({ ticket }, 'the ticket behind refusals for other reasons')
     },
   },
   {
