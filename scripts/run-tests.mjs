@@ -88,7 +88,8 @@ const PARTS = {
   types,
   size: check('size-limit'),
   unit: unitTests,
-  conformance: nodeTests('conformance', [CONFORMANCE]),
+  // Its files mostly wait.
+  conformance: nodeTests('conformance', [CONFORMANCE], { concurrency: 4 }),
   operation: nodeTests('operation', OPERATION, { env: { RELAY_OUTPUT } }),
   secrets: nodeTests('secrets', ['server/*/test-after/*.test.ts']),
   browser: browserTests,

@@ -20,9 +20,6 @@ export interface Verdict {
   readonly ms: number
 }
 
-/** How many rules are judged at the same time; most of them wait most of the time. */
-const CONCURRENCY = 20
-
 /** How long the relay has to show how its sessions can be told apart, in ms. */
 const PROBE_MS = 3000
 
@@ -65,7 +62,7 @@ export async function judgeWith(
     onVerdict(verdict)
   }
   const together = rules.filter(({ alone = false }) => !alone).sort(longestFirst)
-  await runAll(together, upstream.byOrder ? 1 : CONCURRENCY, run)
+  await runAll(together, upstream.byOrder ? 1 : settings.concurrency, run)
   await runAll(
     rules.filter(({ alone = false }) => alone),
     1,

@@ -3,7 +3,7 @@ import { demand, show, Violation, within } from './violation.ts'
 import { closePayload, encodeFragment, type Fragment, FragmentReader, OPCODE } from './wire.ts'
 
 /** How long a rule waits for something that must come and has no time of its own in the protocol, in ms. */
-export const PATIENCE_MS = 6000
+export const PATIENCE_MS = 8000
 
 /** One message that came. */
 export interface Received {

@@ -40,9 +40,8 @@ export function environmentFor(
     MAX_CONNECTIONS_PER_USER: '3',
     VOICE_AGENT_RATE_LIMIT: '12',
     HEARTBEAT_INTERVAL: '2000',
-    // Longer than a stalled side is given (15 s).
     INACTIVITY_TIMEOUT: '18000',
-    MAX_SESSION_SECONDS: '26',
+    MAX_SESSION_SECONDS: '30',
     DRAIN_SECONDS: '2',
     VOICE_AGENT_TOKEN_DURATION: '2000',
     // The suite sends faster than anybody speaks.

@@ -31,6 +31,8 @@ export interface JudgeOptions {
   readonly slow?: boolean | undefined
   /** How long the window of limits is, in ms; default a minute, which the protocol demands. */
   readonly windowMs?: number | undefined
+  /** How many rules are judged at the same time; default 20, as most of them wait most of the time. */
+  readonly concurrency?: number | undefined
   /** The relay's process, which is sent SIGTERM in the end. */
   readonly pid?: number | undefined
 }
@@ -70,6 +72,7 @@ export interface Settings {
   readonly tokenDurationMs: number
   readonly only: readonly string[]
   readonly slow: boolean
+  readonly concurrency: number
   readonly pid: number | null
 }
 
@@ -111,6 +114,7 @@ export function readSettings(options: JudgeOptions): Settings {
     tokenDurationMs: numberOf('VOICE_AGENT_TOKEN_DURATION', 60_000),
     only: options.only ?? [],
     slow: options.slow ?? false,
+    concurrency: options.concurrency ?? 20,
     pid: options.pid ?? null,
   }
 }

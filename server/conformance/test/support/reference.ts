@@ -6,7 +6,7 @@ import { Upstream } from '../../src/upstream.ts'
 import type { Fault, Mutant } from '../mutants/faults.ts'
 import { ReferenceRelay } from '../mutants/relay.ts'
 
-export interface ReferenceOptions extends Pick<JudgeOptions, 'only' | 'slow' | 'windowMs'> {
+export interface ReferenceOptions extends Pick<JudgeOptions, 'only' | 'slow' | 'windowMs' | 'concurrency'> {
   readonly faults?: readonly Fault[]
   readonly mutant?: Mutant
 }
