@@ -76,9 +76,9 @@ export function readCommandLine(args: readonly string[], env: Environment): Comm
   if (values.help === true) return { name: 'help' }
   if (values.version === true) return { name: 'version' }
   if (values.list === true) return { name: 'list' }
-  const upstreamPort = portOf('upstream-port', values['upstream-port'] ?? '9100')
+  const upstreamPort = numberOf('upstream-port', values['upstream-port'] ?? '9100')
   if (values['print-env'] !== undefined) {
-    const port = portOf('port', values.port ?? '8080')
+    const port = numberOf('port', values.port ?? '8080')
     return { name: 'print-env', profile: profileOf(values['print-env']), upstreamPort, port }
   }
   if (values.relay === undefined) throw new UsageError('Cannot judge a relay as --relay must be given')
@@ -92,7 +92,7 @@ export function readCommandLine(args: readonly string[], env: Environment): Comm
     serviceKey: values['service-key'] ?? fromEnvironment(env, values['service-key-env']),
     only: values.only?.flatMap((names) => names.split(',')).map((name) => name.trim()),
     slow: values.slow,
-    pid: values.pid === undefined ? undefined : portOf('pid', values.pid, 2 ** 31),
+    pid: values.pid === undefined ? undefined : numberOf('pid', values.pid, 2 ** 31),
   }
   return { name: 'judge', options, json: values.json ?? null }
 }
@@ -135,7 +135,7 @@ function profileOf(text: string): Profile {
   )
 }
 
-function portOf(flag: string, text: string, most = 65535): number {
+function numberOf(flag: string, text: string, most = 65535): number {
   const value = Number(text)
   if (/^\d+$/.test(text) && value >= 1 && value <= most) return value
   throw new UsageError(

@@ -1,6 +1,7 @@
+import type { Answer } from '../answer.ts'
 import type { Rule } from '../rule.ts'
 import type { Settings } from '../settings.ts'
-import { type Answer, type CallOptions, choosesAddress, type Trial } from '../trial.ts'
+import { type CallOptions, choosesAddress, type Trial } from '../trial.ts'
 import { demand, demandEqual, Violation } from '../violation.ts'
 import { codeIn } from './preview.ts'
 import { sessionInTime } from './sessions.ts'

@@ -1,5 +1,6 @@
+import { codeOf } from '../answer.ts'
 import { describe } from '../peer.ts'
-import { type Call, codeOf } from '../trial.ts'
+import type { Call } from '../trial.ts'
 import { demand } from '../violation.ts'
 
 /**

@@ -44,7 +44,7 @@ export class Door {
     }
     this.#configured(route)
     const release = this.#hold(address, claims)
-    if (this.#has('late-use')) await new Promise((resolve) => setTimeout(resolve, 30))
+    if (this.#has('late-use')) await new Promise((resolve) => setTimeout(resolve, 400))
     if (once) this.used.add(claims.jti)
     return { claims, release }
   }

@@ -117,7 +117,7 @@ export class TokenService {
     const grace = has('no-grace') ? 0 : GRACE_MS
     if (Date.now() > kept.expiresAt + grace) throw new Refusal(401, 'session_unknown')
     if (kept.refreshes >= (has('few-refreshes') ? 2 : 60)) throw new Refusal(403, 'refresh_limit')
-    if (has('late-rotation')) await new Promise((resolve) => setTimeout(resolve, 30))
+    if (has('late-rotation')) await new Promise((resolve) => setTimeout(resolve, 400))
     kept.refreshes += 1
     if (!has('new-session')) return this.#give(String(body['sessionId']), kept)
     return this.#give(randomUUID(), kept)
