@@ -226,7 +226,7 @@ export const MUTANTS = {
   'few-refreshes': { rule: 'service/refresh-chain' },
   'unknown-404': { rule: 'service/refresh-refused' },
   'refreshes-anywhere': { rule: 'service/refresh-other-page' },
-  'no-grace': { rule: 'service/refresh-expired' },
+  'no-grace': { rule: 'service/refresh-expired', env: { VOICE_AGENT_TOKEN_DURATION: '5000' } },
   'no-retry-for-tokens': { rule: 'service/limit' },
   'always-healthy': { rule: 'service/health' },
   'tells-origins': { rule: 'service/health-asks-nobody' },
