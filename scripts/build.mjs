@@ -13,19 +13,22 @@ const INPUTS = [
   'custom-elements.json',
   'server/node/src',
   'server/emulator/src',
+  'server/conformance/src',
   'scripts/build.mjs',
   'scripts/declarations.mjs',
   'scripts/manifest.mjs',
   'scripts/manifest',
   'server/node/tsconfig.json',
   'server/emulator/tsconfig.json',
+  'server/conformance/tsconfig.json',
   'rollup.config.mjs',
   'package.json',
   'package-lock.json',
   'tsconfig.base.json',
   'tsconfig.build.json',
 ]
-const OUTPUTS = ['dist/voice-agent.js', 'server/node/dist/cli.js', 'server/emulator/dist/cli.js']
+const SERVERS = ['server/node', 'server/emulator', 'server/conformance']
+const OUTPUTS = ['dist/voice-agent.js', ...SERVERS.map((folder) => `${folder}/dist/cli.js`)]
 
 function* files(path) {
   if (!statSync(path).isDirectory()) {
@@ -50,7 +53,7 @@ export async function build() {
   const inputs = fingerprint()
   if (OUTPUTS.every((path) => existsSync(join(ROOT, path))) && isFresh('build', inputs)) return
   console.log('Building …')
-  for (const folder of ['dist', 'server/node/dist', 'server/emulator/dist']) {
+  for (const folder of ['dist', ...SERVERS.map((server) => `${server}/dist`)]) {
     rmSync(join(ROOT, folder), { recursive: true, force: true })
   }
   await Promise.all([
@@ -58,8 +61,9 @@ export async function build() {
     step('Writing types', 'tsc', ['-p', 'tsconfig.build.json']),
     step('Compiling the relay', 'tsc', ['-p', 'server/node']),
     step('Compiling the emulator', 'tsc', ['-p', 'server/emulator']),
+    step('Compiling the conformance suite', 'tsc', ['-p', 'server/conformance']),
   ])
-  for (const folder of ['dist/types', 'server/node/dist', 'server/emulator/dist']) {
+  for (const folder of ['dist/types', ...SERVERS.map((server) => `${server}/dist`)]) {
     nameDeclarationsAsPublished(join(ROOT, folder))
   }
   writeDescriptions()

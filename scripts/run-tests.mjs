@@ -16,6 +16,7 @@ const TYPES = [
   'src/audio/worklets',
   'server/node',
   'server/emulator',
+  'server/conformance',
   'test',
   'test/types/frameworks',
   'bench',
@@ -29,6 +30,9 @@ const OPERATION = [
 
 /** The apps in several frameworks, which are built first. */
 const APPS = ['test/e2e/frameworks.test.ts']
+
+/** The suite that judges relays, judged by faulty ones; mostly it waits, so it must not hold up the other modules. */
+const CONFORMANCE = 'server/conformance/test/*.test.ts'
 
 /** Files of node:test, whose totals come from a TAP report beside the readable one. */
 function nodeTests(name, patterns, { concurrency = 2, env = {}, exclude = [] } = {}) {
@@ -55,7 +59,7 @@ function nodeTests(name, patterns, { concurrency = 2, env = {}, exclude = [] } =
 async function unitTests() {
   rmSync(RELAY_OUTPUT, { recursive: true, force: true })
   const patterns = ['test/*.test.ts', 'server/*/test/*.test.ts']
-  return nodeTests('unit', patterns, { env: { RELAY_OUTPUT }, exclude: OPERATION })()
+  return nodeTests('unit', patterns, { env: { RELAY_OUTPUT }, exclude: [...OPERATION, CONFORMANCE] })()
 }
 
 async function browserTests() {
@@ -112,6 +116,8 @@ const PARTS = {
   types,
   size: check('size-limit'),
   unit: unitTests,
+  // Its files mostly wait.
+  conformance: nodeTests('conformance', [CONFORMANCE], { concurrency: 4 }),
   operation: nodeTests('operation', OPERATION, { env: { RELAY_OUTPUT } }),
   python: pythonTests,
   secrets: nodeTests('secrets', ['server/*/test-after/*.test.ts']),

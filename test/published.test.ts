@@ -22,7 +22,11 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const FOLDERS = { 'voicewire-relay': 'server/node', 'voicewire-emulator': 'server/emulator' } as const
+const FOLDERS = {
+  'voicewire-relay': 'server/node',
+  'voicewire-emulator': 'server/emulator',
+  'voicewire-conformance': 'server/conformance',
+} as const
 type Name = keyof typeof FOLDERS
 const NAMES = Object.keys(FOLDERS) as Name[]
 
@@ -80,7 +84,7 @@ function link(name: Name, dependencies: readonly string[]): void {
 
 interface Manifest {
   readonly bin: Readonly<Record<string, string>>
-  readonly dependencies: Readonly<Record<string, string>>
+  readonly dependencies?: Readonly<Record<string, string>>
   readonly optionalDependencies?: Readonly<Record<string, string>>
 }
 
@@ -137,6 +141,14 @@ test('published: a package has what runs, its types, maps with their sources, an
       )
     }
   }
+})
+
+test('published: the suite that judges relays runs without a dependency', async () => {
+  const name = 'voicewire-conformance'
+  assert.equal(manifest(name).dependencies, undefined)
+  const bin = join(app, 'node_modules', name, manifest(name).bin[name]!)
+  const { stdout } = await run(process.execPath, [bin, '--list'], { cwd: app, env })
+  assert.match(stdout, /^handshake\/accepted /)
 })
 
 test('published: the commands run, and a client talks through one to the other', async (t) => {

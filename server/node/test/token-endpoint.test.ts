@@ -70,7 +70,7 @@ test('The token endpoint refuses what it must, each time with CORS headers', asy
   const cases: [unknown, Record<string, string>, number, string][] = [
     ['{', {}, 400, 'bad_request'],
     [{ provider: 'other' }, {}, 400, 'bad_request'],
-    [{ use: 'direct' }, {}, 400, 'bad_request'],
+    [{ use: 'direct' }, {}, 403, 'direct_forbidden'], // R-TOKEN-5: it is not enabled
     ['[]', {}, 400, 'bad_request'],
     [{ provider: 'deepgram' }, {}, 403, 'provider_forbidden'],
     [{ filler: 'x'.repeat(5000) }, {}, 413, 'body_too_big'],

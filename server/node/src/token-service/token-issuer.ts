@@ -60,9 +60,8 @@ export class TokenIssuer {
   async issue(asking: Asking): Promise<TokenAnswer> {
     const body = await readJsonBody(asking.request, tokenRequest)
     const relay = (body.use ?? (this.#relays ? 'relay' : 'direct')) === 'relay'
-    if (!(relay ? this.#relays : this.#direct !== null)) {
-      throw new Refusal(400, 'bad_request', `The field "use" must be "${relay ? 'direct' : 'relay'}" here`)
-    }
+    if (relay && !this.#relays) throw new Refusal(400, 'bad_request', 'The field "use" must be "direct" here')
+    if (!relay && this.#direct === null) throw unreachable()
     const beganAt = Date.now() // what is revoked while the application thinks must count
     const user = await this.#findUser(asking)
     asking.user = user.user
