@@ -43,5 +43,5 @@ USE_TZ = True
 VOICEWIRE: dict[str, object] = {
     "FUNCTIONS": {"current_time": "example.voice.current_time"},
 }
-if "EXAMPLE_AUTHENTICATE" in os.environ:
+if os.environ.get("EXAMPLE_AUTHENTICATE"):
     VOICEWIRE["AUTHENTICATE"] = os.environ["EXAMPLE_AUTHENTICATE"]

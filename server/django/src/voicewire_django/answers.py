@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 
 from . import log
-from .auth import origin_of
 from .codes import Refusal
 from .origins import OriginPolicy
 
@@ -20,10 +19,9 @@ _SECURITY_HEADERS = {
 }
 
 
-def common_headers(request: HttpRequest, origins: OriginPolicy) -> dict[str, str]:
+def common_headers(origin: str | None, origins: OriginPolicy) -> dict[str, str]:
     """What every answer carries, errors too: pages of an allowed origin can read it, nobody keeps it."""
     headers = {**_SECURITY_HEADERS, "Vary": "Origin"}
-    origin = origin_of(request)
     if origin is not None and origins.may_read(origin):
         headers |= {
             "Access-Control-Allow-Origin": origin,

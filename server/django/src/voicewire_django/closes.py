@@ -13,6 +13,8 @@ class Close:
 
     code: int
     reason: str = ""
+    violation: str | None = None
+    """What the client has broken, where the server closed it for that: a code of the protocol's."""
 
 
 def is_wire_code(code: int) -> bool:
@@ -34,9 +36,8 @@ def cut_reason(reason: str) -> str:
     return reason.encode()[:_MOST_REASON_BYTES].decode(errors="ignore")
 
 
-def daphne_code(code: int) -> int:
+def private_code(code: int) -> int:
     """
-    The code in its place where the server is Daphne, which sends 1000 and 3000…4999 only and fails on any other:
-    1011 becomes 4011, and so on.
+    The code in its place where a server sends 1000 and 3000…4999 only and fails on any other: 1011 becomes 4011.
     """
     return code if code == 1000 or code >= 3000 else code + 3000

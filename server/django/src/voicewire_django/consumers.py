@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.http import HttpRequest
 
 from .answers import common_headers, json_bytes, refusal_of, refusal_parts
-from .auth import handshake_request
+from .auth import handshake_request, origin_of
 from .client import ClientLeg, Receive, Send
 from .codes import Provider, Refusal, error_notice
 from .relay import Relay, relay
 from .routes import find_route, select_protocol
 
+_CLOSE_SECONDS = 1.0
 _CLOSE_CODES = {401: 4401, 403: 4403, 429: 4429, 503: 1013}
 """What a close says where the server cannot say it with a status (R-CLOSE-8)."""
 
@@ -70,7 +72,7 @@ class RelayConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             if client.answers:
                 headers, body = refusal_parts(refusal)
                 content = {"Content-Type": "application/json; charset=utf-8", "Connection": "close"}
-                common = common_headers(request, here.auth.origins)
+                common = common_headers(origin_of(request), here.auth.origins)
                 await client.refuse(refusal.status, {**common, **content, **headers}, json_bytes(body))
                 return
             code = _CLOSE_CODES.get(refusal.status)
@@ -81,6 +83,7 @@ class RelayConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             provider: Provider = "openai" if "realtime" in request.path else "deepgram"
             await client.send(error_notice(provider, refusal.code, refusal.message))
             await client.close(code, refusal.code)
-            await client.leave()
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await client.leave()
         except (OSError, RuntimeError):
-            pass  # it left while it was judged
+            client.drop()  # it left while it was judged, or does not answer

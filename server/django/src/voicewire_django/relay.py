@@ -79,7 +79,7 @@ class Relay:
             route,
             self.config,
             max_seconds=_shorter(self.config.max_session_seconds, grant.max_seconds if grant else None),
-            events=SessionEvents(dialled, used),
+            events=SessionEvents(dialled, admission.release, used),
         )
         self.sessions[session] = admission.identity.holder
         self.metrics.handshake(route.path, "accepted")

@@ -72,6 +72,8 @@ class SessionEvents:
 
     dialled: Callable[[str | None, float], None]
     """How the provider took the handshake (None: well), and after how many seconds."""
+    left: Callable[[], None]
+    """The client is gone; all that is left is to tell the provider."""
     used: Callable[[int], None]
     """The provider has counted tokens."""
 
@@ -177,7 +179,11 @@ class Session:
         while True:
             data = await self._client.receive()
             if isinstance(data, Close):
-                self._end(data, "client")
+                self._events.left()
+                if data.violation is None:
+                    self._end(data, "client")
+                else:
+                    self.end(data.violation, data.code, "The client broke the protocol")
                 return
             size = _size(data)
             self.traffic.bytes_up += size
@@ -307,6 +313,7 @@ class Session:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await asyncio.gather(self._shut_client(ending), self._shut_upstream(ending))
+        self._client.drop()
         self._drop_upstream()
 
     async def _shut_client(self, ending: Ending | Close) -> None:
@@ -314,10 +321,12 @@ class Session:
             reason = "" if self._request.secret in ending.reason else ending.reason
             await self._client.close(map_code(ending.code), reason)
         else:
-            with contextlib.suppress(OSError, RuntimeError):
-                await self._client.send(error_notice(self.route.provider, ending.code, ending.message))
+            if self._client.closed is None:
+                with contextlib.suppress(OSError, RuntimeError):
+                    await self._client.send(error_notice(self.route.provider, ending.code, ending.message))
             await self._client.close(ending.close_code, ending.code)
         await self._client.leave()
+        self._events.left()
 
     async def _shut_upstream(self, ending: Ending | Close) -> None:
         if self._upstream is None:

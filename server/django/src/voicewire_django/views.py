@@ -49,7 +49,7 @@ def _endpoint(method: str, *, pages: bool = False) -> Callable[[Callable[..., Aw
                 refusal = refusal_of(error)
                 headers, body = refusal_parts(refusal)
                 status = refusal.status
-            return json_response(status, body, {**common_headers(request, here.auth.origins), **headers})
+            return json_response(status, body, {**common_headers(origin_of(request), here.auth.origins), **headers})
 
         async def _answer(here: Relay, request: HttpRequest, kwargs: dict[str, Any]) -> Answer:
             if request.method == method or (request.method == "HEAD" and method == "GET"):
@@ -73,6 +73,8 @@ def _endpoint(method: str, *, pages: bool = False) -> Callable[[Callable[..., Aw
 @_endpoint("GET")
 async def session(here: Relay, request: HttpRequest, provider_path: str | None) -> Answer:
     """What an upgrade would be answered: browsers cannot read a refused one."""
+    if "upgrade" in (request.headers.get("Connection") or "").lower():
+        raise Refusal(400, "bad_request", 'The header Upgrade must be "websocket"')
     route = find_route(provider_path, request.path, request.META.get("QUERY_STRING") or "")
     if route is None:
         raise _not_found()
@@ -173,7 +175,7 @@ async def not_found(request: HttpRequest, exception: Exception | None = None) ->
     """404 as the protocol has it, for the end of a project's `urlpatterns` that has nothing else."""
     refusal = _not_found()
     headers, body = refusal_parts(refusal)
-    return json_response(404, body, {**common_headers(request, relay().auth.origins), **headers})
+    return json_response(404, body, {**common_headers(origin_of(request), relay().auth.origins), **headers})
 
 
 def _check_metrics_token(here: Relay, request: HttpRequest) -> None:

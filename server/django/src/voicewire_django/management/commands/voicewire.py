@@ -21,10 +21,11 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         try:
+            import httptools  # noqa: F401
             import uvicorn
         except ImportError:
             sys.exit("Cannot start the relay as uvicorn must be installed: pip install 'voicewire-django[uvicorn]'")
-        from voicewire_django.uvicorn import RelayWebSocketProtocol
+        from voicewire_django.uvicorn import RelayHttpProtocol, RelayWebSocketProtocol
 
         try:
             config = configuration()
@@ -37,17 +38,16 @@ class Command(BaseCommand):
             f"{module}:{name}",
             host=config.host,
             port=config.port,
+            http=RelayHttpProtocol,
             ws=RelayWebSocketProtocol,
             ws_max_size=config.max_message_bytes,
             ws_ping_interval=heartbeat,
-            # While a client is not read its pongs are not either: as long as a stall may last, and a little more.
-            ws_ping_timeout=max(heartbeat, config.stall_timeout / 1000 + 5),
+            ws_ping_timeout=heartbeat,
             ws_per_message_deflate=False,
             proxy_headers=False,  # TRUST_PROXY says whom to believe
             server_header=False,
             access_log=False,  # queries can hold tickets
             log_level="warning",
-            h11_max_incomplete_event_size=16 * 1024,
             timeout_graceful_shutdown=2,
         )
         with contextlib.suppress(KeyboardInterrupt):
