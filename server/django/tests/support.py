@@ -11,6 +11,7 @@ import re
 import secrets
 import signal
 import sys
+import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,6 +30,13 @@ KEY = f"key-{secrets.token_hex(16)}"
 
 ServerName = Literal["uvicorn", "daphne"]
 SERVERS: tuple[ServerName, ...] = ("uvicorn", "daphne")
+
+
+QUICK = {"DJANGO_SETTINGS_MODULE": "quick_settings", "PYTHONPATH": str(Path(__file__).parent)}
+"""Has a relay wait less for what takes long."""
+
+_shown: list[str] = []
+"""Every ticket that was made."""
 
 
 class Closed(NamedTuple):
@@ -108,6 +116,8 @@ class Relay:
             if relay.process.returncode is None:
                 relay.process.kill()
             await relay.ended()
+            # Whatever a test was about: nothing of this may ever be said.
+            assert not [secret for secret in (KEY, SECRET, *_shown) if secret in relay.output]
 
     @classmethod
     async def spawn(cls, server: ServerName, upstream: str, **environment: str | None) -> Relay:
@@ -194,7 +204,7 @@ class Relay:
         notice = json.loads(await client.next())
         code = notice["error"]["code"] if "error" in notice else notice["code"]
         close = await client.closed()
-        status = {4401: 401, 4403: 403, 4429: 429, 4013: 503}[close.code]
+        status = {4401: 401, 4403: 403, 4429: 429, 1013: 503}[close.code]
         return Answer(status, {}, json.dumps({"error": {"code": code}}).encode())
 
     async def _read(self, stream: asyncio.StreamReader) -> None:
@@ -280,8 +290,6 @@ def relay_environment(upstream: str) -> dict[str, str | None]:
 
 def ticket(*, key: Any = SECRET, algorithm: str = "HS256", header: dict[str, Any] | None = None, **claims: Any) -> str:
     """A ticket that is good, but for what is given; None leaves a claim out."""
-    import time
-
     now = int(time.time())
     good = {
         "iss": "voicewire",
@@ -293,7 +301,9 @@ def ticket(*, key: Any = SECRET, algorithm: str = "HS256", header: dict[str, Any
     }
     payload = {name: value for name, value in {**good, **claims}.items() if value is not None}
     headers = {"typ": "voicewire-ticket+jwt"} | (header or {})
-    return jwt.encode(payload, key, algorithm=algorithm, headers=headers)
+    token = jwt.encode(payload, key, algorithm=algorithm, headers=headers)
+    _shown.append(token)
+    return token
 
 
 def _request(port: int, method: str, path: str, headers: dict[str, str], body: Any) -> Answer:

@@ -12,7 +12,6 @@ import asyncio
 import functools
 from typing import Any, cast
 
-
 VIOLATIONS = {1002: "protocol_error", 1007: "protocol_error", 1009: "message_too_big"}
 """What Autobahn closes a client with that breaks RFC 6455, or a bound."""
 
