@@ -28,7 +28,8 @@ ORIGIN = "https://app.example"
 SECRET = secrets.token_hex(24)
 KEY = f"key-{secrets.token_hex(16)}"
 
-ServerName = Literal["uvicorn", "daphne"]
+ServerName = Literal["uvicorn", "daphne", "plain", "wrapped"]
+"""uvicorn as `manage.py voicewire` sets it up, Daphne, uvicorn by its own command, and Daphne behind middleware."""
 SERVERS: tuple[ServerName, ...] = ("uvicorn", "daphne")
 
 
@@ -109,7 +110,7 @@ class Relay:
     async def start(cls, server: ServerName, upstream: str, **environment: str | None) -> AsyncIterator[Relay]:
         relay = await cls.spawn(server, upstream, **environment)
         try:
-            found = await relay.line(r"(?:relay on http://|Listening on TCP address )127\.0\.0\.1:(\d+)")
+            found = await relay.line(r"(?: on http://|Listening on TCP address )127\.0\.0\.1:(\d+)")
             relay.port = int(found[1])
             yield relay
         finally:
@@ -122,8 +123,13 @@ class Relay:
     @classmethod
     async def spawn(cls, server: ServerName, upstream: str, **environment: str | None) -> Relay:
         """Starts a process that may not come up."""
-        daphne = ["-m", "daphne", "-b", "127.0.0.1", "-p", "0", "example.asgi:application"]
-        command = {"uvicorn": ["manage.py", "voicewire"], "daphne": daphne}[server]
+        daphne = ["-m", "daphne", "-b", "127.0.0.1", "-p", "0"]
+        command = {
+            "uvicorn": ["manage.py", "voicewire"],
+            "plain": ["-m", "uvicorn", "--port", "0", "example.asgi:application"],
+            "daphne": [*daphne, "example.asgi:application"],
+            "wrapped": [*daphne, "wrapped_asgi:application"],
+        }[server]
         variables = relay_environment(upstream) | environment
         process = await asyncio.create_subprocess_exec(
             sys.executable,

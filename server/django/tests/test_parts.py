@@ -244,7 +244,7 @@ async def test_published_keys_check_tickets_and_shared_secrets_do_not(issuer: An
         assert (await verifier.verify(good)).grant.user == "ann"
     forged = [
         _signed_with_public_key(keys["RS256"].public_key()),
-        ticket(key="secret", header={"kid": "shared"}),
+        ticket(key="secret" * 6, header={"kid": "shared"}),
         ticket(key=keys["ES256"], algorithm="ES256", header={"kid": "RS256"}),
         ticket(key=keys["RS256"], algorithm="RS256", header={"kid": "unknown"}),
         ticket(key="", algorithm="none"),
