@@ -28,8 +28,9 @@ ORIGIN = "https://app.example"
 SECRET = secrets.token_hex(24)
 KEY = f"key-{secrets.token_hex(16)}"
 
-ServerName = Literal["uvicorn", "daphne", "plain", "wrapped"]
-"""uvicorn as `manage.py voicewire` sets it up, Daphne, uvicorn by its own command, and Daphne behind middleware."""
+ServerName = Literal["uvicorn", "daphne", "plain", "wrapped", "stacked"]
+"""uvicorn as `manage.py voicewire` sets it up, Daphne, uvicorn by its own command, and Daphne behind middleware
+and behind Channels' own."""
 SERVERS: tuple[ServerName, ...] = ("uvicorn", "daphne")
 
 
@@ -129,6 +130,7 @@ class Relay:
             "plain": ["-m", "uvicorn", "--port", "0", "example.asgi:application"],
             "daphne": [*daphne, "example.asgi:application"],
             "wrapped": [*daphne, "wrapped_asgi:application"],
+            "stacked": [*daphne, "stacked_asgi:application"],
         }[server]
         variables = relay_environment(upstream) | environment
         process = await asyncio.create_subprocess_exec(

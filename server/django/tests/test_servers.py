@@ -58,3 +58,12 @@ async def test_daphne_out_of_reach_bounds_what_waits_and_closes_with_private_cod
         peer.transport.abort()
         assert (await client.next_json())["error"]["code"] == "upstream_lost"
         assert await client.closed() == (4011, "")
+
+
+async def test_daphne_behind_channels_own_middleware_is_in_reach(upstream: Upstream) -> None:
+    async with Relay.start("stacked", upstream.url, **QUICK) as relay:
+        client = await relay.open()
+        peer = await upstream.accept()
+        peer.transport.abort()
+        assert (await client.next_json())["error"]["code"] == "upstream_lost"
+        assert await client.closed() == (1011, "upstream_lost")

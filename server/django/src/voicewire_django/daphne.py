@@ -29,6 +29,8 @@ class DaphneConnection:
     @classmethod
     def behind(cls, send: Any) -> DaphneConnection | None:
         """What is behind an application's `send`; None for any other server, or where something else is between."""
+        while hasattr(getattr(send, "__self__", None), "real_send"):
+            send = send.__self__.real_send  # Channels' own session middleware
         if not isinstance(send, functools.partial) or len(send.args) != 1:
             return None
         server = getattr(send.func, "__self__", None)
