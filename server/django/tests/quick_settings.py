@@ -4,3 +4,11 @@ from example.settings import *  # noqa: F403
 from example.settings import VOICEWIRE as _VOICEWIRE
 
 VOICEWIRE = {**_VOICEWIRE, "STALL_TIMEOUT": 1500, "CONNECT_TIMEOUT": 500, "SUSPICIOUS_ACTIVITY_THRESHOLD": 3}
+
+# Whatever a project logs, what must not be said is not: every test of a relay looks through its output.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["console"], "level": "DEBUG"},
+}

@@ -22,6 +22,22 @@ async def test_plain_uvicorn_logs_no_queries_and_drains(upstream: Upstream) -> N
         assert await relay.ended() == 0
 
 
+async def test_server_that_logs_everything_logs_neither_headers_nor_messages(upstream: Upstream) -> None:
+    for server in ("plain", "uvicorn", "daphne"):
+        async with Relay.start(server, upstream.url, UVICORN_LOG_LEVEL="debug", **QUICK) as relay:
+            client = await relay.open("/v1/realtime?note=in-the-query")
+            peer = await upstream.accept()
+            await client.send("words of a client")
+            assert await peer.recv() == "words of a client"
+            await peer.send("words of a provider")
+            assert await client.next() == "words of a provider"
+            await client.close(4000, "words of a close")
+            await peer.wait_closed()
+            await relay.logged("session ended")
+            for secret in ("words of", "in-the-query"):
+                assert secret not in relay.output
+
+
 async def test_plain_uvicorn_tells_a_lost_client_from_a_close_without_a_code(upstream: Upstream) -> None:
     async with Relay.start("plain", upstream.url) as relay:
         client = await relay.open()

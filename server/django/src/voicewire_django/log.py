@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import sys
 import time
@@ -120,9 +121,14 @@ def set_up(level: str) -> None:
 
 
 class WithoutQueries(logging.Filter):
-    """Cuts queries off whatever a server logs: uvicorn writes them with every WebSocket, at the level of its start."""
+    """
+    Cuts queries off whatever a server logs: uvicorn writes them with every WebSocket, at the level of its start. What
+    it has a library write when it logs everything, which is headers and messages, is dropped.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno <= logging.DEBUG and f"{os.sep}websockets{os.sep}" in record.pathname:
+            return False  # headers and messages
         if isinstance(record.args, tuple):
             record.args = tuple(_without_query(value) for value in record.args)
         record.msg = _without_query(record.msg)

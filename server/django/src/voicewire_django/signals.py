@@ -25,13 +25,14 @@ class Drain:
         self._drain = drain
         self._loop: asyncio.AbstractEventLoop | None = None
         self._draining: asyncio.Task[None] | None = None
+        self._previous: Any = None
 
     def install(self) -> None:
         """Takes the place of the server's handler, in the thread where that is possible."""
         if threading.current_thread() is not threading.main_thread():
             return  # whoever runs the server in a thread ends it in their own way
         self._loop = asyncio.get_running_loop()
-        signal.signal(signal.SIGTERM, self._handle)
+        self._previous = signal.signal(signal.SIGTERM, self._handle)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         assert self._loop is not None
@@ -48,5 +49,10 @@ class Drain:
         await self._drain(configuration().drain_seconds)
         # As by Ctrl-C: told by SIGTERM, uvicorn ends itself by that signal, and the exit code would not be 0.
         handler: Any = signal.getsignal(signal.SIGINT)
-        if callable(handler):
+        if callable(handler) and handler is not signal.default_int_handler:
             handler(signal.SIGINT, None)
+        elif callable(self._previous):
+            # Where a shell has it ignored, as for what runs in the background, Twisted leaves that as it is.
+            self._previous(signal.SIGTERM, None)
+        else:
+            os._exit(0)

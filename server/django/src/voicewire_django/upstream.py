@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +65,10 @@ def upstream_request(
     return UpstreamRequest(base + route.path + route.query, headers, protocols, secret)
 
 
+_SILENT = logging.Logger("voicewire.upstream", logging.CRITICAL + 1)
+"""The library logs headers and messages where a project logs everything: the key, and what people say."""
+
+
 class _Connect(connect):
     """A redirection is followed nowhere: the key goes to the configured host only."""
 
@@ -88,6 +93,7 @@ async def dial(request: UpstreamRequest, *, timeout_ms: int, most_bytes: int) ->
         "open_timeout": None,
         "close_timeout": _CLOSE_SECONDS,
         "proxy": None,
+        "logger": _SILENT,
     }
     try:
         async with asyncio.timeout(timeout_ms / 1000):
