@@ -40,14 +40,14 @@ class ClientLeg:
 
     async def receive(self) -> str | bytes | Close:
         """The next message, or the close, after which nothing comes."""
-        if self._daphne is not None and self.closed is None:
-            self._daphne.resume_reading()
+        if self._daphne is not None:
+            self._daphne.take()
         message = await self._receive()
         if message["type"] == "websocket.disconnect":
             self.closed = self._close_of(message)
             return self.closed
         if self._daphne is not None and self.sent is None:
-            self._daphne.pause_reading()
+            self._daphne.taken()
         text = message.get("text")
         return text if text is not None else message.get("bytes") or b""
 

@@ -24,6 +24,8 @@ class DaphneConnection:
         self._writable = asyncio.Event()
         self._writable.set()
         self._paused = False
+        self._busy = False
+        self._looking = False
         self._closing = False
 
     @classmethod
@@ -51,17 +53,28 @@ class DaphneConnection:
         """Returns as soon as what was sent before is not too much."""
         await self._writable.wait()
 
-    def pause_reading(self) -> None:
-        """Has the socket not be read."""
-        if not self._paused:
-            self._paused = True
-            self._protocol.transport.pauseProducing()
-
-    def resume_reading(self) -> None:
-        """Has the socket be read again."""
+    def take(self) -> None:
+        """Somebody takes what comes: the socket is read."""
+        self._busy = False
         if self._paused:
             self._paused = False
             self._protocol.transport.resumeProducing()
+
+    def taken(self) -> None:
+        """
+        A message was taken. Whoever does not come for the next one in the same turn of the loop is busy, and the
+        socket is not read until they do; to pause at each message would cost more than to pass it on.
+        """
+        self._busy = True
+        if not self._looking:
+            self._looking = True
+            asyncio.get_running_loop().call_soon(self._look)
+
+    def _look(self) -> None:
+        self._looking = False
+        if self._busy and not self._paused and not self._closing:
+            self._paused = True
+            self._protocol.transport.pauseProducing()
 
     def send_empty(self, binary: bool) -> None:
         """Sends an empty message."""
@@ -70,7 +83,7 @@ class DaphneConnection:
     def close(self, code: int, reason: str) -> None:
         """Closes with any code."""
         self._closing = True
-        self.resume_reading()  # for the answer
+        self.take()  # for the answer
         self._protocol.sendCloseFrame(code=code, reasonUtf8=reason.encode())
 
     def abort(self) -> None:

@@ -31,6 +31,7 @@ class Relay:
     """Lets clients in, keeps their sessions, and sees them out."""
 
     def __init__(self, config: Configuration) -> None:
+        log.set_up(config.log_level)
         self.config = config
         self.state = open_state(config)
         self.auth = Authenticator(config, self.state)
@@ -47,8 +48,8 @@ class Relay:
             log.warn("THE RELAY IS OPEN: any page of an allowed origin spends your credit")
 
     async def opened(self) -> None:
-        """Begins what needs the event loop; called with every request, for the first one."""
-        if self._ticker is None:
+        """Begins what needs the event loop; called with every request, for the first one of a loop."""
+        if self._ticker is None or self._ticker.get_loop() is not asyncio.get_running_loop():
             self._ticker = asyncio.create_task(self._tick())
             self._drain.install()
             await self.state.opened()

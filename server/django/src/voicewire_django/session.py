@@ -251,8 +251,7 @@ class Session:
         try:
             while self._early:
                 await self._send_up(upstream, self._early[0])
-                self._early.popleft()
-            self._queued_bytes = 0
+                self._queued_bytes -= _size(self._early.popleft())
             self._upstream = upstream
             if not self._client.waits:
                 self._do(self._drain_queue(upstream))
