@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from support import ORIGIN, Relay, Upstream, ticket
+from support import ORIGIN, QUICK, Relay, Upstream, ticket
 
 pytestmark = pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
 
@@ -70,8 +70,8 @@ async def test_instances_share_tickets_places_windows_sessions_and_revocations(
         "VOICE_AGENT_RATE_LIMIT": "20",
     }
     async with (
-        Relay.start("uvicorn", upstream.url, **options) as one,
-        Relay.start("daphne", upstream.url, **options) as other,
+        Relay.start("uvicorn", upstream.url, **options, **QUICK) as one,
+        Relay.start("daphne", upstream.url, **options, **QUICK) as other,
     ):
         for relay in (one, other):
             assert (await relay.request("GET", "/ready")).status == 200
@@ -103,7 +103,7 @@ async def test_instances_share_tickets_places_windows_sessions_and_revocations(
 
 async def test_relay_goes_on_in_memory_while_redis_is_away(redis: Redis, upstream: Upstream) -> None:
     options = {"REDIS_URL": redis.url, "DJANGO_DEBUG": "1", "MAX_CONNECTIONS_PER_USER": "1"}
-    async with Relay.start("uvicorn", upstream.url, **options) as relay:
+    async with Relay.start("uvicorn", upstream.url, **options, **QUICK) as relay:
         assert (await relay.request("GET", "/ready")).status == 200
         await redis.stop()
         token = ticket(sub="ann")

@@ -165,6 +165,7 @@ VARIABLES: Mapping[str, _Variable] = {
     "FUNCTION_TIMEOUT": _setting(_whole(1, _DAY_MS), 10_000),
     "CONNECT_TIMEOUT": _setting(_whole(1, _DAY_MS), 10_000),
     "STALL_TIMEOUT": _setting(_whole(1, _DAY_MS), 15_000),
+    "REDIS_TIMEOUT": _setting(_whole(1, 10_000), 50),
     "MAX_MESSAGE_BYTES": _setting(_whole(1, 1 << 30), 16 * 1024 * 1024),
 }
 """Every variable, what it must be, and its default. Durations are ms unless the name says seconds."""
@@ -222,6 +223,7 @@ class Configuration:
     function_timeout: int
     connect_timeout: int
     stall_timeout: int
+    redis_timeout: int
     max_message_bytes: int
     authenticate: Callable[..., Any] | None
     """The application's hook; None: whoever Django's own `request.user` is."""

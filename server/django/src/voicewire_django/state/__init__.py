@@ -14,4 +14,4 @@ def open_state(config: Configuration) -> SharedState:
         return MemoryState()
     from .redis import RedisState
 
-    return RedisState(config.redis_url, config.redis_prefix)
+    return RedisState(config.redis_url, config.redis_prefix, config.redis_timeout)

@@ -34,8 +34,7 @@ from .memory import (
 )
 from .shared import Block, Cap, Caps, Claimant, Expense, Health, Holder, Lease, Verdict, Window
 
-_ANSWER_SECONDS = 0.05
-"""How long Redis may take for one answer before it counts as away."""
+_MOST_CLOSING_SECONDS = 0.1
 _PROBE_SECONDS = 0.25
 """How often a Redis that is away is tried again."""
 _LEASE_MS = 60_000
@@ -60,8 +59,10 @@ class RedisLink:
     trial in the background was answered.
     """
 
-    def __init__(self, url: str, prefix: str) -> None:
+    def __init__(self, url: str, prefix: str, timeout_ms: int) -> None:
+        """:param timeout_ms: How long Redis may take for one answer before it counts as away."""
         self.prefix = prefix
+        self._timeout = timeout_ms / 1000
         # Nothing waits for a Redis that is away, neither in a queue nor for another try.
         self._client = Redis.from_url(
             url,
@@ -122,11 +123,25 @@ class RedisLink:
             self._start()
             raise RedisAwayError
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                return await command(self._client)
+            return await self._answer(command(self._client))
         except (RedisError, OSError, TimeoutError) as error:
             self._lose(error)
             raise RedisAwayError from None
+
+    async def _answer(self, asked: Awaitable[Any]) -> Any:
+        task = asyncio.ensure_future(asked)
+        loop = asyncio.get_running_loop()
+        try:
+            until = loop.time() + self._timeout
+            await asyncio.wait([task], timeout=self._timeout)
+            if not task.done() and loop.time() - until > self._timeout / 10:
+                # It is this process that was late: the answer may have been here before it looked.
+                await asyncio.wait([task], timeout=self._timeout)
+            if not task.done():
+                raise TimeoutError
+            return task.result()
+        finally:
+            task.cancel()
 
     async def listen(self, channel: str, heard: Callable[[str], None], ready: Callable[[], Awaitable[None]]) -> None:
         """Hears what is published, until it is cancelled; `ready` whenever something may have been missed."""
@@ -148,7 +163,7 @@ class RedisLink:
         if self._prober is not None:
             self._prober.cancel()
         if self._chores:
-            await asyncio.wait(self._chores, timeout=_ANSWER_SECONDS * 2)
+            await asyncio.wait(self._chores, timeout=_MOST_CLOSING_SECONDS)
         for task in self._chores:
             task.cancel()
         await _quietly(self._client.aclose())
@@ -162,6 +177,8 @@ class RedisLink:
             if not self.here:
                 try:
                     async with asyncio.timeout(1):
+                        # Those that were kept are as dead as the Redis they led to.
+                        await self._client.connection_pool.disconnect(inuse_connections=False)
                         # As a Redis that only reads cannot count.
                         await self._client.set(self.key("probe"), "1", px=1000)
                 except (RedisError, OSError, TimeoutError) as error:
@@ -536,8 +553,8 @@ class RedisRevocations:
 class RedisState:
     """State on Redis. It connects when it is first used, in the event loop that uses it."""
 
-    def __init__(self, url: str, prefix: str) -> None:
-        self._link = RedisLink(url, prefix)
+    def __init__(self, url: str, prefix: str, timeout_ms: int) -> None:
+        self._link = RedisLink(url, prefix, timeout_ms)
         # First what must be there again before anybody asks.
         self.leases = RedisLeases(self._link)
         self.used_tickets = RedisUsedTickets(self._link)
