@@ -108,8 +108,10 @@ export class VoiceTranscript extends SessionElement {
   }
 
   protected override updated(): void {
+    // Asking for a height has the whole page laid out here and now.
+    if (!this.#atEnd || !this.session?.transcript.length) return
     const box = this.#box
-    if (this.#atEnd && box) box.scrollTop = box.scrollHeight
+    if (box) box.scrollTop = box.scrollHeight
   }
 
   get #box(): HTMLElement | null {
