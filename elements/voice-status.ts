@@ -123,6 +123,8 @@ export class VoiceStatus extends SessionElement {
     const { session, conversation, words } = this
     const state = session?.agentState ?? 'idle'
     if (state === 'idle') return null
+    // Who types is not listened to, and the answer is not to be heard.
+    if (conversation?.mode === 'text') return state === 'listening' ? null : words.thinking
     return conversation?.muted && state === 'listening' ? words.muted : words[state]
   }
 

@@ -128,4 +128,16 @@ describe('<voice-status>', () => {
     expect(announced(agent)).to.equal('Reconnecting…')
     expect(seen(agent)).to.equal(undefined)
   })
+
+  it('says of a conversation in text neither that the agent listens nor that it speaks', async () => {
+    const agent = await mountAgent('mode="text"', '<voice-status></voice-status>')
+    await open(agent)
+    const activity = () => deepAll(agent, '[part=activity]').map(words)
+    expect(agent.session?.agentState).to.equal('listening')
+    expect(activity()).to.deep.equal([])
+    expect(words(deep(agent, '[part=message]'))).to.equal('Connected')
+    agent.mode = 'voice'
+    await settled(agent)
+    expect(activity()).to.deep.equal(['Listening'])
+  })
 })
