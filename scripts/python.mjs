@@ -57,7 +57,9 @@ function describeEnvironment(name) {
 export function pythonEnvironment(name) {
   const { python, fresh, program } = describeEnvironment(name)
   if (python === null) return { program, missing: ADVICE }
-  const missing = fresh ? undefined : `The environment ${name} is not there: run "npm test -- backends"`
+  const missing = fresh
+    ? undefined
+    : `The environment ${name} is not there: "npm test -- backends" makes it, or says what is in the way`
   return { program, missing }
 }
 

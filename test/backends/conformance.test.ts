@@ -36,9 +36,11 @@ async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(20_000, 30_000)
     const server = createServer()
-    const taken = once(server, 'error')
-    server.listen(port, '127.0.0.1')
-    const free = await Promise.race([once(server, 'listening').then(() => true), taken.then(() => false)])
+    const listening = once(server.listen(port, '127.0.0.1'), 'listening')
+    const free = await listening.then(
+      () => true,
+      () => false, // somebody has it
+    )
     if (!free) continue
     server.close()
     await once(server, 'close')

@@ -80,6 +80,7 @@ export async function startBackend(backend: Backend, variables: Variables): Prom
   const env = { PATH: `${BIN}:${process.env['PATH']}`, ...backend.env, ...variables }
   registerSecretsOf(variables)
   const child = spawn(command, args, { cwd: `${ROOT}${folder}`, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  process.once('exit', () => child.kill('SIGKILL')) // where a test ends without having ended it
   recordChild(child)
   let errors = ''
   child.stderr.on('data', (chunk: Buffer) => {
