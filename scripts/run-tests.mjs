@@ -6,7 +6,7 @@ import { build } from './build.mjs'
 import { buildDemos, DEMOS } from './demos.mjs'
 import { fail, ROOT, run } from './environment.mjs'
 import { ensureFirefox, ensurePrograms } from './packages.mjs'
-import { pythonBackends, testPython } from './python.mjs'
+import { ensureAllPython, pythonBackends, testPython } from './python.mjs'
 
 const CACHE = join(ROOT, '.cache')
 /** Where tests of the relay record what it lets out; the part `secrets` looks through it. */
@@ -99,16 +99,23 @@ async function demos() {
   return { ...tried, passed: tried.passed + Object.keys(DEMOS).length }
 }
 
-/** The backends in Python, one after the other. */
+/** The backends in Python, at the same time: their tests mostly wait. */
 async function pythonTests() {
   const total = { code: 0, passed: 0, failed: 0 }
-  for (const name of pythonBackends()) {
-    const { code, passed, failed } = await testPython(name)
+  for (const { code, passed, failed } of await Promise.all(pythonBackends().map(testPython))) {
     total.code = Math.max(total.code, code)
     total.passed += passed
     total.failed += failed
   }
   return total
+}
+
+/** Tests that also start what is written in Python, which says so where it is missing. */
+function withPython(tests) {
+  return () => {
+    ensureAllPython()
+    return tests()
+  }
 }
 
 const PARTS = {
@@ -120,9 +127,10 @@ const PARTS = {
   conformance: nodeTests('conformance', [CONFORMANCE], { concurrency: 4 }),
   operation: nodeTests('operation', OPERATION, { env: { RELAY_OUTPUT } }),
   python: pythonTests,
+  backends: withPython(nodeTests('backends', ['test/backends/*.test.ts'], { env: { RELAY_OUTPUT } })),
   secrets: nodeTests('secrets', ['server/*/test-after/*.test.ts']),
   browser: browserTests,
-  clients: nodeTests('clients', ['test/official-clients/*.test.ts']),
+  clients: withPython(nodeTests('clients', ['test/official-clients/*.test.ts'])),
   e2e: nodeTests('e2e', ['test/e2e/*.test.ts'], { concurrency: 1, exclude: APPS }),
   demos,
   survival: nodeTests('survival', ['test/survival/*.test.ts'], { concurrency: 1 }),

@@ -34,7 +34,8 @@ export interface Outcome {
   readonly errors: readonly string[]
 }
 
-const TOOL = {
+/** What the agent may call. */
+export const TOOL = {
   name: 'get_weather',
   description: 'Tells the weather in a city.',
   parameters: {
@@ -44,11 +45,15 @@ const TOOL = {
     additionalProperties: false as const,
   },
 }
-const TOOL_QUESTION = 'Please get weather in Oslo'
-const TOOL_OUTPUT = 'sunny and 21 degrees'
-const LONG_QUESTION =
+/** Has it called, for Oslo. */
+export const TOOL_QUESTION = 'Please get weather in Oslo'
+/** What it answers. */
+export const TOOL_OUTPUT = 'sunny and 21 degrees'
+/** Has an answer that lasts long enough to be interrupted. */
+export const LONG_QUESTION =
   'Tell me again, word by word, about the harbour, the hills, the long winter and the first day of spring.'
-const PCM_BYTES_PER_MS = 48
+/** Of what agents say. */
+export const PCM_BYTES_PER_MS = 48
 
 type ServerEvent = Parameters<Parameters<OpenAIRealtimeWS['on']>[1]>[0] & Record<string, never>
 

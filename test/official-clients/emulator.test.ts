@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { createEmulator, type Emulator } from '../../server/emulator/src/index.ts'
 import { agentsConversation, deepgramConversation, openaiConversation } from './conversations.ts'
+import { openaiPythonConversation, openaiPythonMissing } from './openai-python.ts'
 import { assertConversation } from './outcome.ts'
 
 const openaiKey = `sk-${randomBytes(16).toString('hex')}`
@@ -32,4 +33,12 @@ test('@deepgram/sdk: the v5 agent client holds a spoken conversation', { timeout
   assertConversation(await deepgramConversation({ url: emulator.url, apiKey: deepgramKey }))
   const settings = emulator.connections.at(-1)!.received.filter(({ type }) => type === 'Settings')
   assert.equal(settings.length, 1)
+})
+
+test('openai for Python: AsyncOpenAI().realtime holds a spoken conversation', {
+  timeout: 30_000,
+  skip: openaiPythonMissing ?? false,
+}, async () => {
+  assertConversation(await openaiPythonConversation({ url: emulator.url, apiKey: openaiKey }))
+  assert.equal(emulator.connections.at(-1)!.headers.authorization, `Bearer ${openaiKey}`)
 })

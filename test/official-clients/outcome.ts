@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import type { Outcome } from './conversations.ts'
+import type { Emulator } from '../../server/emulator/src/index.ts'
+import type { Outcome, Place } from './conversations.ts'
 
 /** What every client must have brought home. */
 export function assertConversation(outcome: Outcome): void {
@@ -11,4 +12,10 @@ export function assertConversation(outcome: Outcome): void {
   assert.match(outcome.toolAnswer, /sunny and 21 degrees/)
   assert.equal(outcome.interruption, 'cancelled: turn_detected')
   assert.deepEqual(outcome.errors, [])
+}
+
+/** The client showed a ticket; the provider saw the key and nothing of the ticket. */
+export function assertHidden(emulator: Emulator, { apiKey }: Place): void {
+  const { headers, query, offered } = emulator.connections.at(-1) ?? assert.fail('No connection came through')
+  assert.ok(!JSON.stringify([headers, [...query], offered]).includes(apiKey))
 }

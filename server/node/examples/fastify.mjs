@@ -5,15 +5,17 @@ import { WebSocketServer } from 'ws'
 
 const { relay: options, host, port, drainSeconds } = readConfiguration(process.env)
 
-const app = Fastify()
+// Who sends a header a byte at a time is given up after ten seconds: Node looks only every half minute by itself.
+const limits = { headersTimeout: 10_000, connectionsCheckingInterval: 1000 }
+
+const app = Fastify({ http: limits })
 app.get('/', (_request, reply) => reply.type('text/plain').send('The application\n'))
 await app.ready()
-app.server.headersTimeout = 10_000
 
 const relay = createRelay(options)
-relay.attach(app.server)
+relay.attach(app.server, { takenElsewhere: (request) => request.url === '/chat' })
 
-// Another WebSocket server takes its own path, and leaves all others to the relay.
+// Another WebSocket server takes its own path, and the relay all others.
 const chat = new WebSocketServer({ noServer: true })
 chat.on('connection', (socket) => socket.on('message', (data) => socket.send(`chat: ${data}`)))
 app.server.on('upgrade', (request, socket, head) => {

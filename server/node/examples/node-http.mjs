@@ -5,16 +5,18 @@ import { WebSocketServer } from 'ws'
 
 const { relay: options, host, port, drainSeconds } = readConfiguration(process.env)
 
-const server = createServer((request, response) => {
+// Who sends a header a byte at a time is given up after ten seconds: Node looks only every half minute by itself.
+const limits = { headersTimeout: 10_000, connectionsCheckingInterval: 1000 }
+
+const server = createServer(limits, (request, response) => {
   response.writeHead(request.url === '/' ? 200 : 404, { 'Content-Type': 'text/plain' })
   response.end(request.url === '/' ? 'The application\n' : 'There is nothing here\n')
 })
-server.headersTimeout = 10_000
 
 const relay = createRelay(options)
-relay.attach(server)
+relay.attach(server, { takenElsewhere: (request) => request.url === '/chat' })
 
-// Another WebSocket server takes its own path, and leaves all others to the relay.
+// Another WebSocket server takes its own path, and the relay all others.
 const chat = new WebSocketServer({ noServer: true })
 chat.on('connection', (socket) => socket.on('message', (data) => socket.send(`chat: ${data}`)))
 server.on('upgrade', (request, socket, head) => {

@@ -16,7 +16,7 @@ export { DEFAULT_FIELDS, DEFAULT_MESSAGES, type Policies, type Policy } from './
 export type { ServerTool, ToolContext } from './policy/tools.ts'
 export type { DeepgramOptions, OpenAIOptions } from './provider-options.ts'
 export type { ProviderName, ProviderPath } from './relay/routes.ts'
-export { createRelay, type ListenOptions, Relay } from './relay.ts'
+export { type AttachOptions, createRelay, type ListenOptions, Relay } from './relay.ts'
 export { MemoryState } from './state/memory-state.ts'
 export type { StateOptions } from './state/open-state.ts'
 export type { RedisOptions } from './state/redis-link.ts'

@@ -46,6 +46,15 @@ const SERVER_LIMITS = {
   maxHeaderSize: 16 * 1024,
 } as const
 
+/** How a relay shares a server with others. */
+export interface AttachOptions {
+  /**
+   * Whether somebody else answers an upgrade to a path that is not the relay's; what nobody answers gets 404.
+   * Default: all of them, where the server has another listener of upgrades.
+   */
+  readonly takenElsewhere?: (request: IncomingMessage) => boolean
+}
+
 /** Where a relay of its own listens. */
 export interface ListenOptions {
   /** Default `127.0.0.1`. */
@@ -139,9 +148,10 @@ export class Relay {
   /**
    * Mounts the relay into a server: its paths are answered here, all others by whoever listened before.
    *
+   * @param options Who answers upgrades to other paths.
    * @returns A function that takes the relay out again; sessions stay.
    */
-  attach(server: Server): () => void {
+  attach(server: Server, { takenElsewhere }: AttachOptions = {}): () => void {
     void this.#shared.state.opened()
     const before = server.listeners('request') as RequestListener[]
     const onRequest = (request: IncomingMessage, response: ServerResponse) => {
@@ -151,7 +161,8 @@ export class Relay {
     }
     const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       if (this.handleUpgrade(request, socket, head)) return
-      if (server.listenerCount('upgrade') === 1) this.#refuseUpgrade(request, socket, notFound())
+      const taken = takenElsewhere?.(request) ?? server.listenerCount('upgrade') > 1
+      if (!taken) this.#refuseUpgrade(request, socket, notFound())
     }
     server.removeAllListeners('request')
     server.on('request', onRequest)

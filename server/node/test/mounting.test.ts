@@ -36,7 +36,7 @@ async function start(t: TestContext, name: string, upstream: Upstream) {
 }
 
 for (const name of EXAMPLES) {
-  // R-PATH-5
+  // R-PATH-4, R-PATH-5
   test(`examples/${name}: the relay stands beside routes and another WebSocket server`, async (t) => {
     const upstream = await Upstream.start(t)
     const { child, exited, url, ticket } = await start(t, name, upstream)
@@ -53,6 +53,7 @@ for (const name of EXAMPLES) {
     await once(chat, 'close')
 
     await assert.rejects(connect(t, `${url}/v1/realtime`, { protocols: ['realtime'] }), /HTTP 401/)
+    await assert.rejects(connect(t, `${url}/nothing`), /HTTP 404/)
     const protocols = ['realtime', `openai-insecure-api-key.${await ticket()}`]
     const client = await connect(t, `${url}/v1/realtime?model=m`, { protocols })
     const provider = await upstream.accept()
