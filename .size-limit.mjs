@@ -2,28 +2,24 @@
  * What `import` brings is what a page loads; the engines follow when a conversation starts, the tool runner where there
  * are tools, and the worklets' code as a string only where the files beside the package cannot be had.
  */
+const besides = (...names) => names.flatMap((name) => [`./${name}.js`, `../${name}.js`])
+
 const LAZY = [
-  ...[
-    'audio-engine',
-    'session-engine',
-    'tool-runner',
-    'device-choice',
-    'hold-to-talk',
-    'orb',
-    'text-field',
-    'wave',
-  ].flatMap((name) => [`./${name}.js`, `../${name}.js`]),
+  ...besides('audio-engine', 'session-engine', 'tool-runner', 'locales/*'),
   './chunks/inlined-*.js',
-  './locales/*.js',
-  '../locales/*.js',
 ]
 
-/** What the elements load besides: the adapter of the provider at hand, and help where it is needed. */
+/** What the elements load besides: what a session is made by, its provider's adapter, and help where it is needed. */
 const LAZY_ELEMENTS = [
   ...LAZY,
-  ...['openai-realtime', 'deepgram-agent', 'deepgram-listen', 'deepgram-flux'].map((name) => `../${name}.js`),
-  './voice-recovery.js',
+  ...besides('agent-session', 'openai-realtime', 'deepgram-agent', 'deepgram-listen', 'deepgram-flux'),
   './voice-debug.js',
+]
+
+/** The bodies of controls, which a page loads where it has them. */
+const LAZY_CONTROLS = [
+  ...besides('device-choice', 'hold-to-talk', 'orb', 'text-field', 'wave'),
+  './voice-recovery.js',
 ]
 
 /** What a bundler makes of an import; measured without what loads later, or not at all. */
@@ -62,9 +58,13 @@ export default [
   lazy('the session engine, loaded when a conversation starts', 'dist/session-engine.js', '8 kB'),
   lazy('the audio engine, loaded with it', 'dist/audio-engine.js', '8.5 kB'),
   lazy('the tool runner, loaded where there are tools', 'dist/tool-runner.js', '2 kB'),
-  entry('voicewire/elements, Lit included', 'dist/elements/index.js', '30 kB', {
+  entry('voicewire/elements, Lit included', 'dist/elements/index.js', '23 kB', {
+    modifyEsbuildConfig: (config) => esbuild({ ...config, external: [...LAZY_ELEMENTS, ...LAZY_CONTROLS] }),
+  }),
+  entry('the elements with every control and its help, Lit included', 'dist/elements/index.js', '30 kB', {
     modifyEsbuildConfig: (config) => esbuild({ ...config, external: LAZY_ELEMENTS }),
   }),
+  lazy('what makes a session, loaded by the elements', 'dist/agent-session.js', '1 kB'),
   lazy('the adapter of OpenAI, loaded by the elements', 'dist/openai-realtime.js', '6.5 kB'),
   lazy('the adapter of Deepgram’s agent, loaded by the elements', 'dist/deepgram-agent.js', '4 kB'),
   ...LOCALES.map((name) => entry(`the words of ${name}`, `dist/locales/${name}.js`, '1 kB')),

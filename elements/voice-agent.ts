@@ -1,6 +1,5 @@
 import type { PropertyDeclarations, PropertyValues, TemplateResult } from 'lit'
 import type { GetToken, Provider, SessionOptions, ToolCallEvent, VoiceSession } from '../src/index.ts'
-import { loadAdapter } from './internal/adapters.ts'
 import type { TypedEventTarget, VoiceAgentEventMap } from './internal/agent-events.ts'
 import { AgentFocus } from './internal/agent-focus.ts'
 import { AgentGate } from './internal/agent-gate.ts'
@@ -13,7 +12,7 @@ import { LocaleController } from './internal/locale.ts'
 import { ENGLISH, type Strings } from './internal/localization.ts'
 import { PageElement } from './internal/page-element.ts'
 import { ContextProvider, conversationContext, sessionContext } from './internal/session-context.ts'
-import { type AgentSettings, createSession } from './internal/session-options.ts'
+import { type AgentSettings, createSession, loadMakings } from './internal/session-options.ts'
 import { base } from './internal/styles.ts'
 import './voice-meter.ts'
 import './voice-mode-button.ts'
@@ -249,8 +248,8 @@ export class VoiceAgent extends PageElement implements AgentSettings {
   readonly #internals: ElementInternals | null = this.attachInternals?.() ?? null
   #strings: Partial<Strings> = {}
   #locale: Partial<Strings> = {}
-  /** The provider whose adapter was asked for. */
-  #awaited: string | null = null
+  /** The provider whose sessions can be made, or soon. */
+  #awaited: string | Provider | null = null
 
   constructor() {
     super()
@@ -417,14 +416,13 @@ export class VoiceAgent extends PageElement implements AgentSettings {
     this.#focus.follow(changed)
   }
 
-  /** The adapter is loaded before anyone can ask for it, so that a click need not wait; but not before a consent. */
+  /** What makes sessions is loaded before anyone asks for one, so that a click need not wait; but not before a consent. */
   #preload(): void {
     const { provider, session } = this
     // The default value counts for no change.
-    if (typeof provider !== 'string' || session || provider === this.#awaited || this.#gate.asksConsent)
-      return
+    if (session || provider === this.#awaited || this.#gate.asksConsent) return
     this.#awaited = provider
-    loadAdapter(provider).catch(() => {
+    loadMakings(provider).catch(() => {
       // The start says so, if there is one.
     })
   }

@@ -15,6 +15,14 @@ const STEP_SECONDS = 0.055
 /** The same for readers who asked for less motion; then nothing moves outward either. */
 const CALM_STEP_SECONDS = 0.25
 
+/** Twice {@link HALF} and the middle one, written out: a template for each would take longer than all the rest. */
+const BARS = html`
+  <i part="bar"></i><i part="bar"></i><i part="bar"></i><i part="bar"></i><i part="bar"></i><i part="bar"></i>
+  <i part="bar"></i><i part="bar"></i><i part="bar"></i><i part="bar"></i><i part="bar"></i><i part="bar"></i>
+  <i part="bar"></i><i part="bar"></i><i part="bar"></i><i part="bar"></i><i part="bar"></i><i part="bar"></i>
+  <i part="bar"></i><i part="bar"></i><i part="bar"></i><i part="bar"></i><i part="bar"></i><i part="bar"></i>
+  <i part="bar"></i><i part="bar"></i><i part="bar"></i><i part="bar"></i><i part="bar"></i>`
+
 interface Sound {
   readonly level: number
   readonly agent: boolean
@@ -117,7 +125,7 @@ export class VoiceMeter extends SessionElement {
           ? html`<svg viewBox="0 -24 240 48" preserveAspectRatio="none"
               ><path part="line" d="M0 0H240" /><path part="line" d="M0 0H240"
             /></svg>`
-          : Array.from({ length: 2 * HALF + 1 }, () => html`<i part="bar"></i>`)
+          : BARS
       }
     </div>`
   }
@@ -152,8 +160,9 @@ export class VoiceMeter extends SessionElement {
   }
 
   #rest(): void {
-    this.#sounds = []
     this.#wave?.rest(this.renderRoot)
+    if (this.#sounds.length === 0) return
+    this.#sounds = []
     this.#paint()
   }
 

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Browser } from 'playwright'
 import { openBrowser } from '../support/browser.ts'
-import { bundleText } from '../support/bundle.ts'
+import { bundleSplit, bundleText } from '../support/bundle.ts'
 import { median, table } from '../support/report.ts'
 
 const ROUNDS = 11
@@ -17,22 +17,35 @@ interface Contestant {
   readonly script: string
   readonly type: 'module' | 'text/javascript'
   readonly markup: string
+  /** What the script imports, by the names of the files beside it. */
+  readonly files?: ReadonlyMap<string, string>
 }
 
 const file = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 
-async function contestants(): Promise<Contestant[]> {
+const MARKUP = '<voice-agent proxy-endpoint="/"></voice-agent>'
+
+async function contestants(picture: string): Promise<Contestant[]> {
+  const split = await bundleSplit("import 'voicewire/elements'")
   const trivial = await bundleText(`
     import { html, LitElement } from 'lit'
     customElements.define('one-line', class extends LitElement { render() { return html\`<p>One line</p>\` } })`)
   return [
     { name: 'an empty page', script: '', type: 'module', markup: '' },
+    { name: 'what ours looks like, as HTML', script: '', type: 'module', markup: picture },
     { name: 'Lit, one trivial element', script: trivial, type: 'module', markup: '<one-line></one-line>' },
+    {
+      name: '**ours**, voicewire/elements by a bundler',
+      script: split.get('script.js') ?? '',
+      type: 'module',
+      markup: MARKUP,
+      files: split,
+    },
     {
       name: '**ours**, dist/voice-agent.js',
       script: file('dist/voice-agent.js'),
       type: 'module',
-      markup: '<voice-agent proxy-endpoint="/"></voice-agent>',
+      markup: MARKUP,
     },
     {
       name: 'ElevenLabs, convai-widget-embed',
@@ -47,6 +60,33 @@ async function contestants(): Promise<Contestant[]> {
       markup: '<vapi-widget public-key="none" assistant-id="none"></vapi-widget>',
     },
   ]
+}
+
+/** @returns What a `<voice-agent>` has drawn, as HTML that a browser draws without any script. */
+async function drawn(browser: Browser): Promise<string> {
+  const page = await browser.newPage()
+  await page.setContent(MARKUP)
+  await page.addScriptTag({ type: 'module', content: file('dist/voice-agent.js') })
+  const html = await page.evaluate(async () => {
+    await customElements.whenDefined('voice-agent')
+    const agent = document.querySelector('voice-agent') as HTMLElement
+    const roots: ShadowRoot[] = []
+    const visit = async (host: Element): Promise<void> => {
+      await (host as Element & { updateComplete?: Promise<unknown> }).updateComplete
+      const root = host.shadowRoot
+      if (!root) return
+      roots.push(root)
+      const style = document.createElement('style')
+      const rules = root.adoptedStyleSheets.flatMap(({ cssRules }) => [...cssRules])
+      style.textContent = rules.map(({ cssText }) => cssText).join('')
+      for (const inside of root.querySelectorAll('*')) await visit(inside)
+      root.prepend(style)
+    }
+    await visit(agent)
+    return agent.getHTML({ shadowRoots: roots })
+  })
+  await page.close()
+  return `<voice-agent>${html}</voice-agent>`
 }
 
 /** @returns What the main thread worked until the page was at rest, in ms: script, style, layout and paint. */
@@ -69,12 +109,14 @@ async function load(browser: Browser, url: string): Promise<number> {
 }
 
 export async function run(): Promise<string> {
-  const all = await contestants()
+  const browser = await openBrowser()
+  const all = await contestants(await drawn(browser))
   const server = createServer(({ url = '/' }, response) => {
     const [, index = '', script] = url.split('/')
     const one = all[Number(index)]
     if (!one) return response.writeHead(404).end()
-    if (script) return response.writeHead(200, { 'content-type': 'text/javascript' }).end(one.script)
+    const body = one.files?.get(script ?? '') ?? one.script
+    if (script) return response.writeHead(200, { 'content-type': 'text/javascript' }).end(body)
     const tag = one.script ? `<script type="${one.type}" src="/${index}/script.js"></script>` : ''
     return response
       .writeHead(200, { 'content-type': 'text/html; charset=utf-8' })
@@ -82,7 +124,6 @@ export async function run(): Promise<string> {
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const browser = await openBrowser()
   const times = all.map((): number[] => [])
   try {
     for (let round = 0; round < ROUNDS; round++) {
@@ -100,6 +141,7 @@ export async function run(): Promise<string> {
   })
   return `Main thread at ${SLOWDOWN}× CPU throttle from the request to rest, medians of ${ROUNDS}, interleaved, each in a
 fresh context. _Task_: all that the thread did (\`TaskDuration\`); _above empty_: without what an empty page takes.
+_What ours looks like, as HTML_: the same tree and styles without a script, which is the least that any element can take.
 The peers have no network here, so what they would do with their settings once fetched is missing. Measured
 with a network, on another machine: Deepgram’s widget 254 ms, Vapi’s 363 ms, ElevenLabs’ 1,264 ms.
 

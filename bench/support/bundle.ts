@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
@@ -39,4 +39,25 @@ export async function bundleText(source: string, globalName?: string): Promise<s
     ...(globalName ? { format: 'iife', globalName } : { format: 'esm' }),
   })
   return outputFiles[0]?.text ?? ''
+}
+
+/**
+ * @param source As for {@link bundleText}.
+ * @returns What a bundler makes of it where it may split: minified files by their names, of which `script.js` is the
+ *   first.
+ */
+export async function bundleSplit(source: string): Promise<ReadonlyMap<string, string>> {
+  const { outputFiles } = await build({
+    stdin: { contents: source, resolveDir: ROOT, loader: 'ts' },
+    bundle: true,
+    splitting: true,
+    minify: true,
+    write: false,
+    format: 'esm',
+    target: 'es2022',
+    outdir: ROOT,
+    entryNames: 'script',
+    logLevel: 'error',
+  })
+  return new Map(outputFiles.map(({ path, text }) => [basename(path), text]))
 }

@@ -47,20 +47,23 @@ export async function loadAdapter(provider: string): Promise<Adapter> {
   }
   let adapter = loading.get(name)
   if (!adapter) {
-    adapter = load(name, source).finally(() => loading.delete(name))
+    adapter = loadPart(`adapter of ${name}`, source).finally(() => loading.delete(name))
     loading.set(name, adapter)
+    void adapter.then(
+      (made) => ready.set(name, made),
+      () => {},
+    )
   }
   return adapter
 }
 
-async function load(name: string, source: () => Promise<Adapter>): Promise<Adapter> {
+/** @throws {VoiceError} `connection-failed`, if the part's file cannot be had. */
+export async function loadPart<T>(name: string, source: () => Promise<T>): Promise<T> {
   try {
-    const adapter = await source()
-    ready.set(name, adapter)
-    return adapter
+    return await source()
   } catch (cause) {
     const hint = 'Serve the whole of dist/, and check the network'
-    throw new VoiceError('connection-failed', `Cannot load the adapter of ${name}`, { hint, cause })
+    throw new VoiceError('connection-failed', `Cannot load the ${name}`, { hint, cause })
   }
 }
 

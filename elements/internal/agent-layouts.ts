@@ -40,11 +40,10 @@ const picture = html`<voice-orb exportparts="orb, halo, ball"></voice-orb>`
 const transcript = html`<voice-transcript
   exportparts="transcript, empty, entry, user, assistant, speaker, text, interrupted"
 ></voice-transcript>`
-const start = html`<voice-start-button exportparts="button: start-button, icon"></voice-start-button>`
+const speak = html`<voice-start-button exportparts="button: start-button, icon"></voice-start-button
+  ><voice-mute-button exportparts="button: mute-button, icon"></voice-mute-button>`
 const end = html`<voice-start-button compact exportparts="button: start-button, icon"></voice-start-button>`
-const mute = html`<voice-mute-button exportparts="button: mute-button, icon"></voice-mute-button>`
 const talk = html`<voice-talk-button exportparts="button: talk-button, icon"></voice-talk-button>`
-const mode = html`<voice-mode-button exportparts="button: mode-button, icon"></voice-mode-button>`
 const input = html`<voice-text-input exportparts="input, field, send-button, icon"></voice-text-input>`
 
 /** Everything in an agent's shadow root. */
@@ -60,7 +59,7 @@ function arrange(view: AgentView): TemplateResult {
         ${launcher(view)}
         <div class="dialog card ${empty ? 'empty' : ''}" part="panel" popover="manual" role="dialog" tabindex="-1" aria-label=${words.agent}>
           <div class="header" part="header">${status}${closeButton(view)}</div>
-          ${content(view, html`${middle(view)}${controls(view)}`)}
+          ${content(view, html`${sound(view)}${transcript}${controls(view)}`)}
         </div>
       </div>`
     case 'bar':
@@ -71,7 +70,8 @@ function arrange(view: AgentView): TemplateResult {
       // No root around what is the page's own, which keeps the page's looks.
       const bare = composed && !step
       const look = layout === 'orb' && !step ? 'orb' : empty ? 'card empty' : 'card'
-      const defaults = layout === 'orb' ? orb(view) : html`${status}${middle(view)}${controls(view)}`
+      const defaults =
+        layout === 'orb' ? orb(view) : html`${status}${sound(view)}${transcript}${controls(view)}`
       return html`<div class=${bare ? '' : `root ${look} ${layout}`} part="panel">${content(view, defaults)}</div>`
     }
   }
@@ -86,16 +86,16 @@ function content(view: AgentView, defaults: TemplateResult): TemplateResult {
 }
 
 /** Where there is room, the orb greets the user, and makes way for what is said. */
-function middle({ mode: now, layout }: AgentView): TemplateResult {
-  const sound = layout === 'inline' ? meter : picture
-  return html`${now === 'voice' ? sound : nothing}${transcript}`
+function sound({ mode, layout }: AgentView): TemplateResult | typeof nothing {
+  return mode === 'text' ? nothing : layout === 'inline' ? meter : picture
 }
 
 /** In text, and where a button is held to talk, what is used starts the conversation as well. */
-function controls({ mode: now, active, pushToTalk }: AgentView): TemplateResult {
-  const typing = now === 'text'
-  return html`<div class="controls ${now}" part="controls">
-    ${typing ? input : pushToTalk ? talk : html`${start}${mute}`}${mode}
+function controls({ mode, active, pushToTalk }: AgentView): TemplateResult {
+  const typing = mode === 'text'
+  return html`<div class="controls ${mode}" part="controls">
+    ${typing ? input : pushToTalk ? talk : speak}
+    <voice-mode-button exportparts="button: mode-button, icon"></voice-mode-button>
     ${active && (typing || pushToTalk) ? end : nothing}
   </div>`
 }
@@ -133,10 +133,10 @@ function closeButton({ words, toggleOpen }: AgentView): TemplateResult {
 }
 
 function bar(view: AgentView): TemplateResult {
-  const { words, mode: now, open, toggleOpen } = view
+  const { words, mode, open, toggleOpen } = view
   return html`<div class="sheet card" part="sheet" id="sheet" ?hidden=${!open}>${transcript}</div>
     <div class="line">
-      ${status}${now === 'voice' ? meter : nothing}
+      ${status}${mode === 'voice' ? meter : nothing}
       <button
         class="icon-button chevron"
         part="transcript-button"

@@ -46,7 +46,7 @@ export class LocaleController implements ReactiveController {
   }
 
   async #follow(): Promise<void> {
-    const [language = 'en'] = languageOf(this.#host).toLowerCase().split('-')
+    const language = languageOf(this.#host).toLowerCase().split('-')[0] || 'en'
     if (language === this.#language) return
     this.#language = language
     try {

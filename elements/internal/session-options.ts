@@ -1,12 +1,5 @@
-import {
-  type GetToken,
-  type Provider,
-  type SessionAuth,
-  type SessionOptions,
-  TokenClient,
-  VoiceSession,
-} from '../../src/index.ts'
-import { loadAdapter, loadedAdapter, type ProviderSettings } from './adapters.ts'
+import type { GetToken, Provider, SessionOptions, VoiceSession } from '../../src/index.ts'
+import { type Adapter, loadAdapter, loadedAdapter, loadPart, type ProviderSettings } from './adapters.ts'
 import type { AgentTools } from './agent-tools.ts'
 
 /** What a `<voice-agent>` is told by its attributes and properties; empty and null mean not given. */
@@ -20,20 +13,39 @@ export interface AgentSettings extends ProviderSettings {
   readonly sessionOptions: Partial<SessionOptions>
 }
 
-/** What may be given together: a relay with or without tickets, or one way to connect directly. */
-const WAYS: readonly string[] = [
-  'api-key',
-  'token-endpoint',
-  'getToken',
-  'proxy-endpoint',
-  'proxy-endpoint and token-endpoint',
-  'proxy-endpoint and getToken',
-]
+/** What a session is made by: all that a page need not have before it may be started. */
+interface Makings {
+  readonly makeSession: typeof import('./agent-session.ts').makeSession
+  readonly adapter: Adapter
+}
+
+let makeSession: Makings['makeSession'] | null = null
+
+/**
+ * Loads what sessions of the provider are made by; once it is there, {@link createSession} need not wait.
+ *
+ * @throws {TypeError} If there is no such provider.
+ * @throws {VoiceError} `connection-failed`, if a file cannot be had.
+ */
+export async function loadMakings(provider: string | Provider): Promise<Makings> {
+  const [made, adapter] = await Promise.all([
+    loadPart('session', () => import('./agent-session.ts')),
+    typeof provider === 'string' ? loadAdapter(provider) : () => provider,
+  ])
+  makeSession = made.makeSession
+  return { makeSession, adapter }
+}
+
+/** @returns The same where it is there already, else null. */
+function loadedMakings(provider: string | Provider): Makings | null {
+  const adapter = typeof provider === 'string' ? loadedAdapter(provider) : () => provider
+  return makeSession && adapter && { makeSession, adapter }
+}
 
 /**
  * @param tools What the agent may call besides `sessionOptions.tools`; it follows the session from then on.
- * @param signal Gives up a session whose adapter is still on its way.
- * @returns A session that is not started yet; a promise of it where its provider's adapter is still being loaded.
+ * @param signal Gives up a session whose makings are still on their way.
+ * @returns A session that is not started yet; a promise of it where what makes it is still being loaded.
  * @throws {TypeError} If the provider is unknown, or the settings do not say in exactly one way how to connect.
  */
 export function createSession(
@@ -41,28 +53,19 @@ export function createSession(
   tools: AgentTools,
   signal: AbortSignal,
 ): VoiceSession | Promise<VoiceSession> {
-  assertOneWay(settings)
-  const { provider, sessionOptions } = settings
-  const create: Create = (made, sound = {}) => {
-    const defined = tools.define()
-    const options = { ...sessionOptions, tools: defined, provider: made, ...auth(settings) }
-    const descriptors = Object.getOwnPropertyDescriptors(sound)
-    return tools.follow(new VoiceSession(Object.defineProperties(options, descriptors)), defined)
-  }
-  if (typeof provider !== 'string') return create(provider)
-  const adapter = loadedAdapter(provider)
-  return adapter ? create(adapter(settings)) : createLater(settings, create, signal)
+  const makings = loadedMakings(settings.provider)
+  return makings
+    ? makings.makeSession(settings, makings.adapter(settings), tools)
+    : createLater(settings, tools, signal)
 }
 
-type Create = (provider: Provider, sound?: Pick<SessionOptions, 'audioContext'>) => VoiceSession
-
 /**
- * Waits for the adapter. A browser lets sound begin only in the gesture, and by then that is over, so the context
+ * Waits for the makings. A browser lets sound begin only in the gesture, and by then that is over, so the context
  * is made here and now; it lasts for one conversation, as one that the session makes itself.
  */
 async function createLater(
   settings: AgentSettings,
-  create: Create,
+  tools: AgentTools,
   signal: AbortSignal,
 ): Promise<VoiceSession> {
   const given = settings.sessionOptions.audioContext
@@ -74,9 +77,9 @@ async function createLater(
   }
   signal.addEventListener('abort', close)
   try {
-    const adapter = await loadAdapter(settings.provider as string)
+    const { makeSession, adapter } = await loadMakings(settings.provider)
     signal.throwIfAborted()
-    const session = create(adapter(settings), {
+    const session = makeSession(settings, adapter(settings), tools, {
       // Asked for at each start; nothing where the session has to make one of its own.
       get audioContext() {
         return (context.state === 'closed' && !given ? undefined : context) as AudioContext
@@ -90,42 +93,4 @@ async function createLater(
     close()
     throw error
   }
-}
-
-function assertOneWay({ apiKey, proxyEndpoint, tokenEndpoint, getToken }: AgentSettings): void {
-  const ways = Object.entries({
-    'api-key': apiKey,
-    'proxy-endpoint': proxyEndpoint,
-    'token-endpoint': tokenEndpoint,
-    getToken,
-  })
-  const given = ways.flatMap(([name, value]) => (value ? name : [])).join(' and ')
-  if (WAYS.includes(given)) return
-  throw new TypeError(
-    `Cannot start the agent as <voice-agent> must have one of ${WAYS.join(', ')}: current value is ${given || 'none'}`,
-  )
-}
-
-function auth(settings: AgentSettings): SessionAuth {
-  const { apiKey, proxyEndpoint, tokenTransport } = settings
-  if (apiKey) return { apiKey }
-  const getToken = tokenSource(settings)
-  if (proxyEndpoint) {
-    return { proxyEndpoint, ...(getToken && { getToken }), ...(tokenTransport && { tokenTransport }) }
-  }
-  return { getToken: getToken! }
-}
-
-/** A token endpoint is told whose token is wanted, and whether for the relay or for the provider itself. */
-function tokenSource({ provider, proxyEndpoint, tokenEndpoint, getToken }: AgentSettings): GetToken | null {
-  if (!tokenEndpoint) return getToken
-  const name = typeof provider === 'string' ? provider : provider.name
-  const client = new TokenClient({
-    url: tokenEndpoint,
-    body: {
-      provider: name.startsWith('deepgram') ? 'deepgram' : 'openai',
-      use: proxyEndpoint ? 'relay' : 'direct',
-    },
-  })
-  return (context) => client.get(context)
 }

@@ -35,6 +35,8 @@ describe('<voice-agent> under Content-Security-Policy: default-src "self"', () =
   it('is whole: styles, meter, transcript, failures', async () => {
     const { page, violations } = await strictPage()
     await load(page, new URL('../../elements/index.ts', import.meta.url).href)
+    // What cannot be seen is not drawn.
+    ;(page.frameElement as HTMLElement).style.setProperty('block-size', '600px')
     const agent = page.document.createElement('voice-agent') as VoiceAgent
     page.document.body.append(agent)
     await agent.start().catch(() => {})
@@ -43,8 +45,7 @@ describe('<voice-agent> under Content-Security-Policy: default-src "self"', () =
     const socket = await open({ start: () => agent.start() })
     answer(socket, 'a1', 'Hello')
     await settled(agent)
-    const bar = deepAll(agent, '[part=bar]')[14]
-    expect(bar?.style.transform).to.match(/^scaleY/)
+    await until(() => deepAll(agent, '[part=bar]')[14]?.style.transform.startsWith('scaleY') === true)
     expect(page.getComputedStyle(deep(agent, '[part=panel]')).borderRadius).to.equal('20px')
     expect(page.getComputedStyle(deep(agent, '[part~=entry]')).alignSelf).to.equal('flex-start')
     await agent.stop()
