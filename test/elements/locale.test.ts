@@ -54,6 +54,18 @@ describe('words', () => {
     await said(agent, 'Start talking')
   })
 
+  it('are written once on a page that does not name its language', async () => {
+    document.documentElement.removeAttribute('lang')
+    const agent = document.createElement('voice-agent')
+    let updates = 0
+    agent.addController({ hostUpdated: () => updates++ })
+    document.body.append(agent)
+    await settled(agent)
+    await new Promise(requestAnimationFrame)
+    expect(updates).to.equal(1)
+    agent.remove()
+  })
+
   it('stay English in a language that there is not', async () => {
     const agent = await mountAgent('lang="fr"')
     await said(agent, 'Commencer à parler')
