@@ -15,6 +15,7 @@ const PARTS: Readonly<Record<string, () => Promise<Part>>> = {
   detector: () => import('./detector/detector.ts'),
   loading: () => import('./elements/loading.ts'),
   relay: () => import('./relay/relay.ts'),
+  soak: () => import('./soak/soak.ts'),
 }
 
 const asked = process.argv.slice(2)

@@ -9,11 +9,19 @@ const DIAGNOSIS_MS = 3000
 /** What RFC 9110 calls a token: all that a subprotocol may consist of. */
 const SUBPROTOCOL = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
+/** A dial through a relay. */
+interface Dial {
+  readonly url: string
+  readonly credential: Credential | null
+  /** Whether the dial before had another credential, or none. */
+  readonly first: boolean
+}
+
 /** Knows where to dial, with which token, and why a relay did not let us in. */
 export class EndpointResolver {
   readonly #auth: SessionAuth
   readonly #provider: Provider
-  #last: { readonly url: string; readonly credential: Credential | null } | null = null
+  #last: Dial | null = null
 
   constructor(auth: SessionAuth, provider: Provider) {
     this.#auth = auth
@@ -33,7 +41,8 @@ export class EndpointResolver {
     const { url, protocols } = this.#provider.endpoint(byQuery ? null : credential)
     const relayed = new URL(relayUrl(proxyEndpoint, url))
     if (byQuery && credential) relayed.searchParams.set('token', credential.value)
-    this.#last = { url: relayed.href, credential }
+    const first = credential?.value !== this.#last?.credential?.value
+    this.#last = { url: relayed.href, credential, first }
     return checked({ url: relayed.href, protocols })
   }
 
@@ -44,14 +53,18 @@ export class EndpointResolver {
    */
   async diagnose(): Promise<VoiceError | null> {
     if (!this.#last) return null
-    const { url, credential } = this.#last
+    const { url, credential, first } = this.#last
     try {
       const response = await fetch(url.replace(/^ws/, 'http'), {
         cache: 'no-store',
         signal: AbortSignal.timeout(DIAGNOSIS_MS),
         ...(credential && { headers: { authorization: `Bearer ${credential.value}` } }),
       })
-      return refusalError(response.status, await response.json())
+      const answer = await response.json()
+      // This dial has used it up, and what was lost is the relay's answer.
+      return first && reasonOf(answer, 'code') === 'ticket_used'
+        ? null
+        : refusalError(response.status, answer)
     } catch {
       // No relay there, or one without this courtesy: the close code is all that is known.
       return null
@@ -98,7 +111,10 @@ const REFUSALS: Readonly<Record<number, readonly [code: VoiceErrorCode, hint?: s
 function refusalError(status: number, answer: unknown): VoiceError | null {
   const [code, hint] = REFUSALS[status] ?? []
   if (!code) return null
-  const reason = isObject(answer) ? stringField(objectField(answer, 'error'), 'message') : ''
-  const text = `The relay refused the connection: ${reason || `HTTP ${status}`}`
+  const text = `The relay refused the connection: ${reasonOf(answer, 'message') || `HTTP ${status}`}`
   return new VoiceError(code, text, { ...(hint && { hint }), ...(status === 404 && { retryable: false }) })
+}
+
+function reasonOf(answer: unknown, field: 'code' | 'message'): string {
+  return isObject(answer) ? stringField(objectField(answer, 'error'), field) : ''
 }

@@ -63,6 +63,40 @@ describe('EndpointResolver', () => {
     expect(await absent.diagnose()).to.equal(null)
   })
 
+  describe('diagnose() of a relay that says the ticket was used', () => {
+    const { fetch } = globalThis
+    const used = {
+      error: { type: 'relay_error', code: 'ticket_used', message: 'The ticket was used before' },
+    }
+    before(() => {
+      globalThis.fetch = async () => Response.json(used, { status: 401 })
+    })
+    after(() => {
+      globalThis.fetch = fetch
+    })
+
+    it('gives no reason where that dial has used it, as only the answer to it was lost', async () => {
+      let made = 0
+      const getToken = async () => `t${++made}`
+      const resolver = new EndpointResolver({ proxyEndpoint: 'wss://relay.test/', getToken }, provider)
+      for (let dial = 0; dial < 2; dial++) {
+        await resolver.resolve(signal)
+        expect(await resolver.diagnose()).to.equal(null)
+      }
+    })
+
+    it('passes it on where the same ticket was dialled before', async () => {
+      const auth = { proxyEndpoint: 'wss://relay.test/', proxyAuthToken: 't' }
+      const resolver = new EndpointResolver(auth, provider)
+      await resolver.resolve(signal)
+      await resolver.resolve(signal)
+      expect(await resolver.diagnose()).to.include({
+        code: 'unauthorized',
+        message: 'The relay refused the connection: The ticket was used before',
+      })
+    })
+  })
+
   it('refuses a token that cannot be a subprotocol, without showing it', async () => {
     const error = await resolve({ getToken: () => 'se cret==' }).catch((reason: unknown) => reason)
     if (!(error instanceof VoiceError)) throw new Error('Expected a VoiceError')
