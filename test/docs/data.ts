@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse as parseToml, TomlError } from 'smol-toml'
-import { parseDocument } from 'yaml'
+import { parseAllDocuments } from 'yaml'
 import type { Certificate } from '../../bench/relay/certificates.ts'
 import { type Problem, problemIn } from './problem.ts'
 import type { Snippet } from './snippet.ts'
@@ -67,8 +67,8 @@ function firstLine(code: string, pattern: RegExp, message: string): Fault | null
 }
 
 function parseYaml(code: string): Fault | null {
-  const { errors, warnings } = parseDocument(code, { prettyErrors: true })
-  const [first] = [...errors, ...warnings]
+  const parsed = [parseAllDocuments(code, { prettyErrors: true })].flat()
+  const first = parsed.flatMap(({ errors, warnings }) => [...errors, ...warnings])[0]
   return first ? { message: first.message.split('\n')[0]!, line: first.linePos?.[0].line ?? 0 } : null
 }
 

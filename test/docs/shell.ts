@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { delimiter, dirname, join } from 'node:path'
-import { ELSEWHERE } from './commands.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { ELSEWHERE, isShown } from './commands.ts'
 import { serverEnvironment } from './node-modules.ts'
 import { type Problem, problemIn } from './problem.ts'
 import { nameOf, type Snippet } from './snippet.ts'
@@ -44,23 +45,30 @@ export interface Command {
   readonly line: number
 }
 
-/** Runs the commands of blocks, one after the other, each block in a folder of its own. */
-export async function runShell(snippets: readonly Snippet[], options: ShellOptions): Promise<Problem[]> {
-  const problems: Problem[] = []
-  const known = new Map<string, Problem[]>()
-  for (const snippet of snippets) {
-    // The same commands may stand in several documents.
-    const before = known.get(snippet.code)
-    const found =
-      before?.map((problem) => ({ ...problem, ...at(snippet) })) ?? (await runBlock(snippet, options))
-    known.set(snippet.code, found)
-    problems.push(...found)
-  }
-  return problems
-}
+/** As many blocks as run at once on the smallest machines. */
+const CONCURRENCY = 2
 
-function at({ block: { document, line } }: Snippet): { document: string; line: number } {
-  return { document, line }
+/**
+ * Runs the commands of blocks, one after the other, each block in a folder of its own. Blocks that are the same are
+ * run once.
+ */
+export async function runShell(snippets: readonly Snippet[], options: ShellOptions): Promise<Problem[]> {
+  const bySame = Map.groupBy(snippets, ({ code }) => code)
+  const waiting = [...bySame.values()]
+  const problems: Problem[] = []
+  const work = async () => {
+    for (let same = waiting.shift(); same; same = waiting.shift()) {
+      const [first, ...others] = same
+      const found = await runBlock(first!, options)
+      const line = first!.block.line
+      problems.push(...found)
+      for (const { block } of others) {
+        problems.push(...found.map((one) => problemIn(block, one.message, one.line - line)))
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: CONCURRENCY }, work))
+  return problems
 }
 
 /** Takes a script apart into commands that the shell can run alone. @throws {SyntaxError} Where it cannot be read. */
@@ -120,10 +128,6 @@ async function runBlock(snippet: Snippet, options: ShellOptions): Promise<Proble
   }
 }
 
-function isShown(root: string, { file, holds }: { file: string; holds: string }): boolean {
-  return existsSync(join(root, file)) && readFileSync(join(root, file), 'utf8').includes(holds)
-}
-
 async function layOut({ block, files, code }: Snippet, options: ShellOptions): Promise<string> {
   const folder = join(options.folder, nameOf(block))
   rmSync(folder, { recursive: true, force: true })
@@ -140,9 +144,13 @@ async function layOut({ block, files, code }: Snippet, options: ShellOptions): P
 
 function environmentOf({ env, root }: ShellOptions, folder: string, python: string): Record<string, string> {
   const given = { ...serverEnvironment(), ...env }
+  // A reader has no commands of this repository, but those of the packages that are installed.
+  const path = (given['PATH'] ?? '').split(delimiter).filter((place) => !place.startsWith(root))
   return {
     ...given,
-    PATH: [python, given['PATH'], '/usr/sbin', '/usr/local/sbin'].filter(Boolean).join(delimiter),
+    PATH: [python, dirname(process.execPath), ...path, '/usr/sbin', '/usr/local/sbin']
+      .filter(Boolean)
+      .join(delimiter),
     HOME: folder,
     REPOSITORY: root,
     STATE: join(folder, '.state'),
@@ -184,6 +192,7 @@ function runCommand(command: string, cwd: string, env: Readonly<Record<string, s
   const script = `[ -f "$STATE" ] && . "$STATE"\n${command}\n__code=$?; { export -p; printf 'cd %q\\n' "$PWD"; } >"$STATE"; exit $__code`
   // A group of its own, so that what it starts ends with it.
   const child = spawn('bash', ['-c', script], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  if (child.pid !== undefined) groups.add(child.pid)
   return new Promise((resolve) => {
     let output = ''
     const done = (ok: boolean) => {
@@ -205,21 +214,28 @@ function runCommand(command: string, cwd: string, env: Readonly<Record<string, s
   })
 }
 
-/** Ends a command and all that it started. */
-async function endGroup(child: ChildProcess): Promise<void> {
-  const { pid } = child
-  if (pid === undefined) return
-  const signal = (name: NodeJS.Signals | 0) => {
-    try {
-      return process.kill(-pid, name)
-    } catch {
-      return false // there is nobody left
-    }
+/** Groups that run; they end with this process, where a test ends without having ended them. */
+const groups = new Set<number>()
+process.once('exit', () => {
+  for (const pid of groups) signalGroup(pid, 'SIGKILL')
+})
+
+/** @returns Whether there is anybody in the group. */
+function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(-pid, signal)
+  } catch {
+    return false // there is nobody left
   }
-  if (!signal('SIGTERM')) return
-  for (let tries = 0; tries < 100 && signal(0); tries++)
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  signal('SIGKILL')
+}
+
+/** Ends a command and all that it started. */
+async function endGroup({ pid }: ChildProcess): Promise<void> {
+  if (pid === undefined || !signalGroup(pid, 'SIGTERM')) return
+  // Only its first process is this one's child, so the end of the others has to be asked for.
+  for (let tries = 0; tries < 100 && signalGroup(pid, 0); tries++) await delay(50)
+  signalGroup(pid, 'SIGKILL')
+  groups.delete(pid)
 }
 
 function lastLines(output: string): string {

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { type Certificate, makeCertificate } from '../../bench/relay/certificates.ts'
 import { pythonEnvironment } from '../../scripts/python.mjs'
+import { ELSEWHERE, isShown } from './commands.ts'
 import { parseData } from './data.ts'
 import { brokenLinks } from './links.ts'
 import { type Document, readMarkdown } from './markdown.ts'
@@ -17,7 +18,7 @@ import { type Problem, problemIn, show } from './problem.ts'
 import { environmentNameOf, projectFiles, runPython } from './python.ts'
 import { startRegistry } from './registry.ts'
 import { startCommandPeers } from './relay.ts'
-import { runShell } from './shell.ts'
+import { commandsOf, runShell } from './shell.ts'
 import { type Family, isForNode, makeSnippets, type Snippet } from './snippet.ts'
 import { checkTypes } from './types.ts'
 
@@ -56,29 +57,32 @@ function read(patterns: readonly string[]): Document[] {
   return paths.sort().map((path) => readMarkdown(path, readFileSync(join(ROOT, path), 'utf8')))
 }
 
-before(async () => {
-  mkdirSync(inside, { recursive: true })
-  const { snippets, problems: found } = makeSnippets(blocks)
-  const own = snippets.filter(({ block }) => block.sameAs === undefined)
-  const certificate = await makeCertificate(outside)
-  const of = (...families: Family[]) => own.filter(({ family }) => families.includes(family))
-  const scripts = of('script', 'component')
-  problems = [
-    ...found,
-    ...brokenLinks(ROOT, [...documents, ...broken]),
-    ...copies(snippets),
-    ...parseData(of('data'), { folder: join(outside, 'data'), certificate }),
-    ...(
-      await Promise.all([
-        timed('types', checkTypes(join(inside, 'types'), scripts)),
-        timed('pages', runPages([...scripts.filter((one) => !isForNode(one)), ...of('html')], certificate)),
-        timed('modules for Node', runNodeModules(join(inside, 'node'), scripts.filter(isForNode))),
-        timed('Python', runPython(join(outside, 'python'), of('python'))),
-        timed('commands', runCommands(of('shell'), of('python'), certificate)),
-      ])
-    ).flat(),
-  ]
-})
+before(
+  async () => {
+    mkdirSync(inside, { recursive: true })
+    const { snippets, problems: found } = makeSnippets(blocks)
+    const own = snippets.filter(({ block }) => block.sameAs === undefined)
+    const certificate = await makeCertificate(outside)
+    const of = (...families: Family[]) => own.filter(({ family }) => families.includes(family))
+    const scripts = of('script', 'component')
+    problems = [
+      ...found,
+      ...brokenLinks(ROOT, [...documents, ...broken]),
+      ...copies(snippets),
+      ...parseData(of('data'), { folder: join(outside, 'data'), certificate }),
+      ...(
+        await Promise.all([
+          timed('types', checkTypes(join(inside, 'types'), scripts)),
+          timed('pages', runPages([...scripts.filter((one) => !isForNode(one)), ...of('html')], certificate)),
+          timed('modules for Node', runNodeModules(join(inside, 'node'), scripts.filter(isForNode))),
+          timed('Python', runPython(join(outside, 'python'), of('python'))),
+          timed('commands', runCommands(of('shell'), of('python'), certificate)),
+        ])
+      ).flat(),
+    ]
+  },
+  { timeout: 400_000 },
+)
 after(() => rmSync(outside, { recursive: true, force: true }))
 
 /** Notes how long something took, from the start of all. */
@@ -147,6 +151,23 @@ for (const { path, blocks: own } of documents) {
     assert.deepEqual(problems.filter(({ document }) => document === path).map(show), [])
   })
 }
+
+test('Commands that are run elsewhere are run there, and stand in a document', () => {
+  const { snippets } = makeSnippets(documents.flatMap((document) => document.blocks))
+  const commands = snippets.filter(({ family }) => family === 'shell').flatMap(({ code }) => commandsOf(code))
+  const written = new Set(commands.map(({ text }) => text))
+  assert.deepEqual(
+    Object.keys(ELSEWHERE).filter((command) => !written.has(command)),
+    [],
+  )
+  const shown = Object.values(ELSEWHERE)
+  assert.deepEqual(
+    shown.filter((elsewhere) => !isShown(ROOT, elsewhere)),
+    [],
+  )
+  for (const { file } of shown) assert.ok(!isShown(ROOT, { file, holds: ['npx nobody-knows-this'] }))
+  assert.ok(!isShown(ROOT, { file: 'test/nowhere.ts', holds: [] }))
+})
 
 test('Blocks that are not run say why', (t) => {
   t.diagnostic(durations.join(', '))
