@@ -8,7 +8,9 @@ import { nameOf, type Snippet } from './snippet.ts'
 
 const RUNNER = fileURLToPath(new URL('run-module.ts', import.meta.url))
 const RELAY = fileURLToPath(new URL('../../node_modules/.bin/voicewire-relay', import.meta.url))
-const TIMEOUT_MS = 20_000
+
+/** Longer than any module here takes on a busy machine. */
+const TIMEOUT_MS = 60_000
 
 /** What a server of the documents finds in its environment. Keys and secrets are new, and open nothing. */
 export function serverEnvironment(): Record<string, string> {

@@ -16,7 +16,7 @@ import { nameOf, type Snippet } from './snippet.ts'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Longer than anything here takes on a busy machine. */
-const TIMEOUT_MS = 20_000
+const TIMEOUT_MS = 40_000
 
 /** How long there is to wait for what must not come. */
 const FAILS_MS = 2000
@@ -149,11 +149,15 @@ async function bundle(snippet: Snippet): Promise<string> {
   return outputFiles[0]!.text
 }
 
+const MOUNT_REACT =
+  "import { createElement } from 'react'; import { createRoot } from 'react-dom/client'; const shown = block.default ?? Object.values(block)[0]; if (shown) createRoot(document.body).render(createElement(shown))"
+
 /** How what a framework exports comes onto the page. */
 const MOUNTS: Readonly<Record<string, string>> = {
   vue: "import { createApp } from 'vue'; createApp(block.default).mount(document.body)",
   svelte: "import { mount } from 'svelte'; mount(block.default, { target: document.body })",
-  tsx: "import { createElement } from 'react'; import { createRoot } from 'react-dom/client'; const shown = block.default ?? Object.values(block)[0]; if (shown) createRoot(document.body).render(createElement(shown))",
+  tsx: MOUNT_REACT,
+  jsx: MOUNT_REACT,
 }
 
 function moduleOf({ code, block: { language } }: Snippet): {

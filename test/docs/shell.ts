@@ -231,11 +231,12 @@ function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
 
 /** Ends a command and all that it started. */
 async function endGroup({ pid }: ChildProcess): Promise<void> {
-  if (pid === undefined || !signalGroup(pid, 'SIGTERM')) return
+  if (pid === undefined) return
+  groups.delete(pid)
+  if (!signalGroup(pid, 'SIGTERM')) return
   // Only its first process is this one's child, so the end of the others has to be asked for.
   for (let tries = 0; tries < 100 && signalGroup(pid, 0); tries++) await delay(50)
   signalGroup(pid, 'SIGKILL')
-  groups.delete(pid)
 }
 
 function lastLines(output: string): string {

@@ -95,8 +95,7 @@ export function makeSnippets(blocks: readonly Block[]): { snippets: Snippet[]; p
 function around(block: Block, family: Family, prelude: Prelude | undefined): Snippet {
   const before = prelude?.before.get(family) ?? ''
   const elided = prelude?.elided.get(family)
-  const code =
-    elided === undefined ? block.code : block.code.replace(ELISION, (_, indent) => indent + elided.trim())
+  const code = elided === undefined ? block.code : block.code.replace(ELISION, (_, indent) => indent + elided)
   const page = family === 'html' ? '' : (prelude?.before.get('html') ?? '')
   const offset = before.split('\n').length - 1
   const prints = prelude?.before.get('text')?.trim().split('\n') ?? []
@@ -120,7 +119,8 @@ function readPreludes(): ReadonlyMap<string, Prelude> {
     const files: Record<string, string> = {}
     for (const block of readMarkdown('preludes.md', section).blocks) {
       const family = familyOf(block) ?? 'text'
-      if (block.info === '…') elided.set(family, block.code)
+      // On one line, so that all others stay where they are.
+      if (block.info === '…') elided.set(family, block.code.trim().replace(/\n\s*/g, ' '))
       else if (block.info) files[block.info] = block.code
       else before.set(family, block.code)
     }
