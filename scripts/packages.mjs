@@ -8,7 +8,13 @@ import { fail } from './environment.mjs'
 const SYSTEM_FOLDERS = ['/usr/sbin', '/usr/local/sbin']
 
 /** Each program, and Debian's package that has it. */
-const PACKAGES = { 'redis-server': 'redis-server', haproxy: 'haproxy', nginx: 'nginx', openssl: 'openssl' }
+const PACKAGES = {
+  'redis-server': 'redis-server',
+  haproxy: 'haproxy',
+  nginx: 'nginx',
+  openssl: 'openssl',
+  curl: 'curl',
+}
 
 function installed(program) {
   const folders = [...(process.env.PATH ?? '').split(delimiter), ...SYSTEM_FOLDERS]

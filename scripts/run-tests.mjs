@@ -130,6 +130,7 @@ const PARTS = {
   backends: withPython(nodeTests('backends', ['test/backends/*.test.ts'], { env: { RELAY_OUTPUT } })),
   secrets: nodeTests('secrets', ['server/*/test-after/*.test.ts']),
   browser: browserTests,
+  snippets: withPython(nodeTests('snippets', ['test/docs/*.test.ts'])),
   clients: withPython(nodeTests('clients', ['test/official-clients/*.test.ts'])),
   e2e: nodeTests('e2e', ['test/e2e/*.test.ts'], { concurrency: 1, exclude: APPS }),
   demos,
