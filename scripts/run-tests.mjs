@@ -1,10 +1,11 @@
 /** Runs all parts of the tests, or those named as arguments; on the project's own Node. */
-import { globSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureChromium } from './browser.mjs'
 import { build } from './build.mjs'
 import { buildDemos, DEMOS } from './demos.mjs'
 import { fail, ROOT, run } from './environment.mjs'
+import { runLanes } from './lanes.mjs'
 import { ensureFirefox, ensurePrograms } from './packages.mjs'
 import { ensureAllPython, pythonBackends, testPython } from './python.mjs'
 
@@ -137,32 +138,67 @@ const PARTS = {
   survival: nodeTests('survival', ['test/survival/*.test.ts'], { concurrency: 1 }),
 }
 
+/**
+ * What runs beside one another where everything runs: the first lane mostly waits for processes and sockets, the
+ * second for a browser. `secrets` comes behind those whose relays it looks after.
+ */
+const LANES = [
+  [
+    'lint',
+    'types',
+    'size',
+    'unit',
+    'operation',
+    'backends',
+    'secrets',
+    'conformance',
+    'python',
+    'clients',
+    'snippets',
+  ],
+  ['browser', 'e2e', 'demos', 'survival'],
+]
+
 const asked = process.argv.slice(2)
 const unknown = asked.find((name) => !(name in PARTS))
 if (unknown) fail(`there is no part "${unknown}": choose from ${Object.keys(PARTS).join(', ')}`)
+const unplaced = Object.keys(PARTS).find((name) => LANES.flat().filter((one) => one === name).length !== 1)
+if (unplaced) fail(`the part "${unplaced}" must be in one lane of scripts/run-tests.mjs`)
 
-process.env.CHROMIUM_PATH = await ensureChromium()
-ensurePrograms()
-if (asked.length === 0 || asked.includes('e2e')) ensureFirefox()
-await build()
+/** Where this process is one of several, that which started it has prepared all, and is told the total. */
+const report = process.env.VOICEWIRE_PART_REPORT
+if (!report) {
+  process.env.CHROMIUM_PATH = await ensureChromium()
+  ensurePrograms()
+  if (asked.length === 0 || asked.includes('e2e')) ensureFirefox()
+  if (asked.length === 0) ensureAllPython()
+  await build()
+}
 mkdirSync(CACHE, { recursive: true })
 
-let passed = 0
-let failed = 0
-const broken = []
-for (const [name, part] of Object.entries(PARTS)) {
-  if (asked.length > 0 && !asked.includes(name)) continue
-  const started = performance.now()
-  console.log(`\n── ${name} ──`)
-  const result = await part()
-  console.log(`${name}: ${((performance.now() - started) / 1000).toFixed(1)} s`)
-  passed += result.passed
-  failed += result.failed
-  if (result.code !== 0 || result.failed > 0) {
-    broken.push(name)
-    if (result.failed === 0) failed++
+async function runParts(names) {
+  const results = []
+  for (const name of names) {
+    const started = performance.now()
+    console.log(`\n── ${name} ──`)
+    const result = await PARTS[name]()
+    console.log(`${name}: ${((performance.now() - started) / 1000).toFixed(1)} s`)
+    results.push({ name, ...result })
   }
+  return results
 }
-if (broken.length > 0) console.log(`\nFailed: ${broken.join(', ')}`)
-console.log(`\n${passed} passed, ${failed} failed`)
+
+const results = await (asked.length > 0
+  ? runParts(Object.keys(PARTS).filter((name) => asked.includes(name)))
+  : runLanes(LANES))
+const broken = results.filter(({ code, failed }) => code !== 0 || failed > 0)
+const passed = results.reduce((sum, result) => sum + result.passed, 0)
+// One that ended badly without a failed test has failed all the same.
+const failed = broken.reduce((sum, result) => sum + Math.max(1, result.failed), 0)
+if (report) {
+  writeFileSync(report, JSON.stringify({ passed, failed }))
+} else {
+  if (broken.length > 0) console.log(`\nFailed: ${broken.map(({ name }) => name).join(', ')}`)
+  console.log(`\n${passed} passed, ${failed} failed`)
+}
 process.exit(broken.length > 0 ? 1 : 0)
