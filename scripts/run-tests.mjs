@@ -5,8 +5,8 @@ import { ensureChromium } from './browser.mjs'
 import { build } from './build.mjs'
 import { buildDemos, DEMOS } from './demos.mjs'
 import { fail, ROOT, run } from './environment.mjs'
-import { ensureFirefox, ensurePrograms } from './packages.mjs'
-import { ensureAllPython, pythonBackends, testPython } from './python.mjs'
+import { ensureDeployPrograms, ensureFirefox, ensurePrograms } from './packages.mjs'
+import { ensureAllPython, ensurePython, pythonBackends, testPython } from './python.mjs'
 
 const CACHE = join(ROOT, '.cache')
 /** Where tests of the relay record what it lets out; the part `secrets` looks through it. */
@@ -118,6 +118,13 @@ function withPython(tests) {
   }
 }
 
+/** The deployment kit: judged by the programs that read it, and run as processes of this machine. */
+function deploy() {
+  ensureDeployPrograms()
+  ensurePython('deploy')
+  return nodeTests('deploy', ['test/deploy/*.test.ts'], { env: { RELAY_OUTPUT } })()
+}
+
 const PARTS = {
   lint: check('biome', 'check', '--error-on-warnings', '.'),
   types,
@@ -128,6 +135,7 @@ const PARTS = {
   operation: nodeTests('operation', OPERATION, { env: { RELAY_OUTPUT } }),
   python: pythonTests,
   backends: withPython(nodeTests('backends', ['test/backends/*.test.ts'], { env: { RELAY_OUTPUT } })),
+  deploy,
   secrets: nodeTests('secrets', ['server/*/test-after/*.test.ts']),
   browser: browserTests,
   clients: withPython(nodeTests('clients', ['test/official-clients/*.test.ts'])),
