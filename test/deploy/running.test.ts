@@ -39,6 +39,15 @@ async function converse(client: Peer): Promise<void> {
   assert.equal((await client.nextOfType('response.done')).response.status, 'completed')
 }
 
+/** Resolves when a client is warned, and leaves its messages to whoever waits for them. */
+function hearWarning(client: Peer): Promise<Peer> {
+  return new Promise((resolve) => {
+    client.socket.on('message', (data) => {
+      if (String(data).includes('"relay.warning"')) resolve(client)
+    })
+  })
+}
+
 /** What Prometheus answers to a query, by instance. */
 async function query(prometheus: string, expression: string): Promise<Map<string, number>> {
   const response = await fetch(`${prometheus}/api/v1/query?query=${encodeURIComponent(expression)}`)
@@ -108,20 +117,17 @@ test('deploy: a conversation goes through, and a relay that is stopped drains in
   }
 
   const [stopped, other] = relays as [RelayService, RelayService]
+  const pod = readYaml('kubernetes/deployment.yaml').spec.template.spec
   const graces = [
     secondsOf(readServices()[stopped.name]!.stop_grace_period!),
-    readYaml('kubernetes/deployment.yaml').spec.template.spec.terminationGracePeriodSeconds -
-      readYaml('kubernetes/deployment.yaml').spec.template.spec.containers[0].lifecycle.preStop.sleep.seconds,
+    pod.terminationGracePeriodSeconds - pod.containers[0].lifecycle.preStop.sleep.seconds,
   ]
   // What is left of the least where it drains for as long as it does by default.
   const spareSeconds = Math.min(...graces) - schema.shape.DRAIN_SECONDS.parse(undefined)
+  const warned = clients.map(hearWarning)
   stopped.program.child.kill('SIGTERM')
-  const warned = clients.map(async (client) => {
-    const notice = await client.nextOfType('relay.warning')
-    assert.equal(notice.warning.code, 'draining')
-    return client
-  })
   const leaving = await Promise.race(warned)
+  assert.equal((await leaving.nextOfType('relay.warning')).warning.code, 'draining')
   const killed = new AbortController()
   const killing = delay((drainSeconds + spareSeconds) * 1000, 'killed' as const, { signal: killed.signal })
   killing.catch(() => {}) // it ended in time

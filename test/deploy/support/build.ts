@@ -6,13 +6,15 @@ import { promisify } from 'node:util'
 import type { Instruction, Stage } from './dockerfile.ts'
 
 const run = promisify(execFile)
+/** A registry that does not answer must not hold up everything. */
+const MOST_STEP_MS = 300_000
 
 /** Whether a path of the context is left out: the last pattern counts that has it, or a folder that it is in. */
 export function readIgnored(text: string): (path: string) => boolean {
   const patterns = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
   return (path) => {
-    const words = path.split('/')
-    const folders = words.map((_, index) => words.slice(0, index + 1).join('/'))
+    const names = path.split('/')
+    const folders = names.map((_, index) => names.slice(0, index + 1).join('/'))
     const counts = patterns.findLast((pattern) => {
       // Unlike a shell's, its * has names that begin with a dot.
       const words = pattern.replace(/^!/, '').replace(/[.+^$(){}|[\]\\]/g, '\\$&')
@@ -75,7 +77,7 @@ async function buildStage({ instructions }: Stage, { root, ...from }: Surroundin
         await copy(instruction, cwd, from)
         break
       case 'RUN':
-        await run('sh', ['-ec', instruction.text], { cwd, env: buildEnvironment() })
+        await run('sh', ['-ec', instruction.text], { cwd, env: buildEnvironment(), timeout: MOST_STEP_MS })
         break
     }
   }

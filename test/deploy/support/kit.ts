@@ -30,10 +30,8 @@ export function parseDocuments(text: string): any[] {
 export interface Service {
   readonly command?: readonly string[]
   readonly environment: Readonly<Record<string, string>>
-  readonly healthcheck?: { readonly test: readonly string[] }
   readonly volumes?: readonly string[]
   readonly stop_grace_period?: string
-  readonly read_only?: boolean
 }
 
 /** The services of the compose file, by name. */

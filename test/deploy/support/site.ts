@@ -46,7 +46,7 @@ export async function startSite(t: TestContext, image: Image): Promise<Site> {
   const emulator = await createEmulator({ port: 0, pace: { speed: Number.POSITIVE_INFINITY } })
   t.after(() => emulator.close())
   const secret = randomBytes(32).toString('hex')
-  const drainSeconds = 1
+  const drainSeconds = 3
   const file = replaced(read('deploy/relay.env.example'), [
     ['\nOPENAI_API_KEY=\n', `\nOPENAI_API_KEY=sk-${randomBytes(16).toString('hex')}\n`],
     ['\nALLOWED_ORIGINS=\n', '\nALLOWED_ORIGINS=https://app.example\n'],
