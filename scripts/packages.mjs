@@ -40,6 +40,24 @@ export function ensureFirefox() {
   if (missing.length > 0) installDebianPackages(missing)
 }
 
+/** Of the part `deploy`: what judges and runs the deployment kit. */
+const DEPLOY_PACKAGES = {
+  prometheus: 'prometheus',
+  promtool: 'prometheus',
+  kubectl: 'kubernetes-client',
+  'systemd-analyze': 'systemd',
+}
+
+/** Installs what the deployment kit is tried with, where it can; tests without it say so, and on CI they fail. */
+export function ensureDeployPrograms() {
+  const missing = () => Object.keys(DEPLOY_PACKAGES).filter((program) => !installed(program))
+  const packages = new Set(missing().map((program) => DEPLOY_PACKAGES[program]))
+  if (packages.size > 0) installDebianPackages([...packages])
+  const rest = missing()
+  if (rest.length > 0)
+    console.log(`voicewire: ${rest.join(', ')} could not be installed. Tests that need it are left out.`)
+}
+
 /** Ends the process with advice where a program is missing and cannot be installed. */
 export function ensurePrograms() {
   const missing = () => Object.keys(PACKAGES).filter((program) => !installed(program))

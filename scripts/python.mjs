@@ -9,7 +9,10 @@ import { installDebianPackages } from './packages.mjs'
 const BACKENDS = ['fastapi', 'django']
 
 /** Environments of nobody's package: the lists of what is in them. */
-const LISTS = { 'openai-client': join(ROOT, 'test/official-clients/openai-python/requirements.txt') }
+const LISTS = {
+  'openai-client': join(ROOT, 'test/official-clients/openai-python/requirements.txt'),
+  deploy: join(ROOT, 'test/deploy/requirements.txt'),
+}
 
 /** What became of each environment that was asked for: what is missing stays so, and is said once. */
 const tried = new Map()
@@ -59,7 +62,7 @@ export function pythonEnvironment(name) {
   if (python === null) return { program, missing: ADVICE }
   const missing = fresh
     ? undefined
-    : `The environment ${name} is not there: "npm test -- backends" makes it, or says what is in the way`
+    : `The environment ${name} is not there: "npm test -- ${name === 'deploy' ? name : 'backends'}" makes it, or says what is in the way`
   return { program, missing }
 }
 
@@ -95,7 +98,7 @@ function makeEnvironment(name) {
 
 /** Makes the environments of all backends and of the client in Python, before tests run that use them. */
 export function ensureAllPython() {
-  for (const name of [...pythonBackends(), ...Object.keys(LISTS)]) ensurePython(name)
+  for (const name of [...pythonBackends(), 'openai-client']) ensurePython(name)
 }
 
 /**

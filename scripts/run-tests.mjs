@@ -6,8 +6,8 @@ import { build } from './build.mjs'
 import { buildDemos, DEMOS } from './demos.mjs'
 import { fail, ROOT, run } from './environment.mjs'
 import { runLanes } from './lanes.mjs'
-import { ensureFirefox, ensurePrograms } from './packages.mjs'
-import { ensureAllPython, pythonBackends, testPython } from './python.mjs'
+import { ensureDeployPrograms, ensureFirefox, ensurePrograms } from './packages.mjs'
+import { ensureAllPython, ensurePython, pythonBackends, testPython } from './python.mjs'
 
 const CACHE = join(ROOT, '.cache')
 /** Where tests of the relay record what it lets out; the part `secrets` looks through it. */
@@ -119,6 +119,13 @@ function withPython(tests) {
   }
 }
 
+/** The deployment kit: judged by the programs that read it, and run as processes of this machine. */
+function deploy() {
+  ensureDeployPrograms()
+  ensurePython('deploy')
+  return nodeTests('deploy', ['test/deploy/*.test.ts'], { env: { RELAY_OUTPUT } })()
+}
+
 const PARTS = {
   lint: check('biome', 'check', '--error-on-warnings', '.'),
   types,
@@ -129,6 +136,7 @@ const PARTS = {
   operation: nodeTests('operation', OPERATION, { env: { RELAY_OUTPUT } }),
   python: pythonTests,
   backends: withPython(nodeTests('backends', ['test/backends/*.test.ts'], { env: { RELAY_OUTPUT } })),
+  deploy,
   secrets: nodeTests('secrets', ['server/*/test-after/*.test.ts']),
   browser: browserTests,
   snippets: withPython(nodeTests('snippets', ['test/docs/*.test.ts'])),
@@ -136,6 +144,13 @@ const PARTS = {
   e2e: nodeTests('e2e', ['test/e2e/*.test.ts'], { concurrency: 1, exclude: APPS }),
   demos,
   survival: nodeTests('survival', ['test/survival/*.test.ts'], { concurrency: 1 }),
+}
+
+/** What parts would set up for themselves, and must not do at the same time. */
+function ensureForAll() {
+  ensureAllPython()
+  ensureDeployPrograms()
+  ensurePython('deploy')
 }
 
 /**
@@ -150,6 +165,7 @@ const LANES = [
     'unit',
     'operation',
     'backends',
+    'deploy',
     'secrets',
     'conformance',
     'python',
@@ -171,7 +187,7 @@ if (!report) {
   process.env.CHROMIUM_PATH = await ensureChromium()
   ensurePrograms()
   if (asked.length === 0 || asked.includes('e2e')) ensureFirefox()
-  if (asked.length === 0) ensureAllPython()
+  if (asked.length === 0) ensureForAll()
   await build()
 }
 mkdirSync(CACHE, { recursive: true })

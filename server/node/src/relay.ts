@@ -108,6 +108,7 @@ export class Relay {
     this.#audit = safely(options.tokens?.audit ?? auditTo(log), log)
     this.#shared = openState(options, log)
     const { state } = this.#shared
+    this.#metrics.watchState(state)
     const { revocations } = state
     const budgets = new BudgetMeter(options.budgets ?? {}, state.budgets, { wheel })
     const made = { upstreams, policies, budgets, revocations, providers, observer, wheel, log }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { RelayMetrics } from '../src/metrics/registry.ts'
+import { MemoryState } from '../src/state/memory-state.ts'
 
 interface Panel {
   readonly id: number
@@ -17,7 +18,9 @@ const expressions = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) 
 
 /** What a registry exposes, by name and type, in the words of its own text. */
 async function exposed(): Promise<Map<string, string>> {
-  const text = await new RelayMetrics(new Set()).text()
+  const metrics = new RelayMetrics(new Set())
+  metrics.watchState(new MemoryState())
+  const text = await metrics.text()
   return new Map([...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name!, type!]))
 }
 
@@ -60,6 +63,9 @@ test('The dashboard can be imported into any Grafana with a Prometheus', () => {
   for (const [, uid] of text.matchAll(/"uid":"([^"]+)"/g)) {
     assert.ok(uid === ['$', '{', input.name, '}'].join('') || uid === dashboard.uid, uid)
   }
+  // Where it is provisioned rather than imported nobody fills in an input: a variable of that name stands in.
+  const [variable] = dashboard.templating.list
+  assert.deepEqual([variable.name, variable.type, variable.query], [input.name, 'datasource', 'prometheus'])
   assert.equal(new Set(panels.map(({ id }) => id)).size, panels.length)
   const rows = panels.filter(({ type }) => type === 'row').map(({ title }) => title)
   assert.deepEqual(rows, [

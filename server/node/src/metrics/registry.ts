@@ -4,6 +4,7 @@ import { PROVIDER_PATHS, type ProviderName, type ProviderPath } from '../relay/r
 import type { Direction, MeasuredSession, SessionTraffic } from '../relay/session-meter.ts'
 import { SAMPLED_CHUNKS } from '../relay/session-meter.ts'
 import type { SessionSummary } from '../relay/session-options.ts'
+import type { SharedState } from '../state/shared-state.ts'
 import { closeLabel } from './close-label.ts'
 
 /** What a limit said: `blocked` where nothing is answered for a while. */
@@ -100,6 +101,12 @@ export class RelayMetrics {
     const counts = Object.fromEntries(PROVIDER_PATHS.map((path) => [path, 0])) as Record<ProviderPath, number>
     for (const { path } of this.#sessions.keys()) counts[path] += 1
     return counts
+  }
+
+  /** Begins to show whether the store is away that instances share. */
+  watchState(state: Pick<SharedState, 'status'>): void {
+    const help = '1 while Redis is away and this instance decides for itself, otherwise 0'
+    this.#gauge('state_degraded', help, [], (gauge) => gauge.set(state.status === 'healthy' ? 0 : 1))
   }
 
   /** All metrics in Prometheus' text format, those of the process too. */

@@ -111,15 +111,16 @@ function ofNginx({ folder, one, two, plain, secure }: Places): Replacements {
   ]
 }
 
-function replaced(text: string, replacements: Replacements): string {
+/** @throws {AssertionError} Where a text is not there exactly once. */
+export function replaced(text: string, replacements: Replacements): string {
   return replacements.reduce((result, [from, to]) => {
     assert.equal(result.split(from).length, 2, `${from} must be in the example once`)
     return result.replace(from, () => to)
   }, text)
 }
 
-/** Writes a key and a certificate for the loopback. @returns The certificate. */
-function certificate(folder: string): string {
+/** Writes a key and a certificate for the loopback, apart and as `both.pem`. @returns The certificate. */
+export function certificate(folder: string): string {
   const [key, path] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
   const ecdsa = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
   const names = ['-subj', '/CN=app.example', '-addext', 'subjectAltName=IP:127.0.0.1']
@@ -131,8 +132,8 @@ function certificate(folder: string): string {
   return text
 }
 
-/** Waits until a port takes connections: the proxies have no other sign. */
-async function listening(port: number, child: ChildProcess): Promise<void> {
+/** Waits until a port takes connections, for programs that have no other sign. */
+export async function listening(port: number, child: ChildProcess): Promise<void> {
   while (child.exitCode === null) {
     const socket = connect(port, '127.0.0.1')
     const connected = await new Promise<boolean>((resolve) => {
