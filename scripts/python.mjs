@@ -9,7 +9,10 @@ import { installDebianPackages } from './packages.mjs'
 const BACKENDS = ['fastapi', 'django']
 
 /** Environments of nobody's package: the lists of what is in them. */
-const LISTS = { 'openai-client': join(ROOT, 'test/official-clients/openai-python/requirements.txt') }
+const LISTS = {
+  'openai-client': join(ROOT, 'test/official-clients/openai-python/requirements.txt'),
+  packaging: join(ROOT, 'test/packages/python/requirements.txt'),
+}
 
 /** What became of each environment that was asked for: what is missing stays so, and is said once. */
 const tried = new Map()
@@ -95,7 +98,7 @@ function makeEnvironment(name) {
 
 /** Makes the environments of all backends and of the client in Python, before tests run that use them. */
 export function ensureAllPython() {
-  for (const name of [...pythonBackends(), ...Object.keys(LISTS)]) ensurePython(name)
+  for (const name of [...pythonBackends(), 'openai-client']) ensurePython(name)
 }
 
 /**

@@ -6,7 +6,8 @@ import { build } from './build.mjs'
 import { buildDemos, DEMOS } from './demos.mjs'
 import { fail, ROOT, run } from './environment.mjs'
 import { ensureFirefox, ensurePrograms } from './packages.mjs'
-import { ensureAllPython, pythonBackends, testPython } from './python.mjs'
+import { installPublished } from './published.mjs'
+import { ensureAllPython, ensurePython, pythonBackends, testPython } from './python.mjs'
 
 const CACHE = join(ROOT, '.cache')
 /** Where tests of the relay record what it lets out; the part `secrets` looks through it. */
@@ -110,6 +111,13 @@ async function pythonTests() {
   return total
 }
 
+/** What is published, in the hands of a stranger: installed, built with, judged and released. */
+async function packages() {
+  ensurePython('packaging')
+  await installPublished()
+  return nodeTests('packages', ['test/packages/*.test.ts'], { concurrency: 1 })()
+}
+
 /** Tests that also start what is written in Python, which says so where it is missing. */
 function withPython(tests) {
   return () => {
@@ -133,6 +141,7 @@ const PARTS = {
   clients: withPython(nodeTests('clients', ['test/official-clients/*.test.ts'])),
   e2e: nodeTests('e2e', ['test/e2e/*.test.ts'], { concurrency: 1, exclude: APPS }),
   demos,
+  packages,
   survival: nodeTests('survival', ['test/survival/*.test.ts'], { concurrency: 1 }),
 }
 
