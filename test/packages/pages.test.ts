@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { cpSync, existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -69,6 +69,7 @@ after(() => browser.close())
 /** Builds a folder of the project with a tool. @returns The folder with what it made. */
 async function buildWith(name: string, { build, script, copies }: Tool, page: string): Promise<string> {
   const folder = join(PROJECT, `${page}-${name}`)
+  rmSync(folder, { recursive: true, force: true })
   cpSync(join(PROJECT, page), folder, { recursive: true })
   const [command, ...args] = build
   const { stderr } = await run(join(PROJECT, 'node_modules/.bin', command), args, { cwd: folder })
