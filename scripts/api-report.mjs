@@ -1,5 +1,5 @@
 /**
- * `npm run api`: writes docs/api-report.txt, all that users of the package can name, so that a change of it is seen in
+ * `npm run api`: writes docs/api-report.txt, all that users of the packages can name, so that a change of it is seen in
  * review. It is read from the declarations that the build leaves.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -15,6 +15,9 @@ const ENTRIES = {
   'voicewire/audio': 'dist/types/src/audio/index.d.ts',
   'voicewire/elements': 'dist/types/elements/index.d.ts',
   'voicewire/testing': 'dist/types/src/testing/index.d.ts',
+  'voicewire-relay': 'server/node/dist/index.d.ts',
+  'voicewire-emulator': 'server/emulator/dist/index.d.ts',
+  'voicewire-conformance': 'server/conformance/dist/index.d.ts',
 }
 
 const RE_EXPORT = /export\s+(?:type\s+)?\{([^}]*)\}\s+from\s+'([^']+)'/g

@@ -9,7 +9,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { build } from './build.mjs'
-import { ensureInstalled, environment, fail, hash, isFresh, markFresh, ROOT } from './environment.mjs'
+import { ensureInstalled, fail, hash, isFresh, markFresh, ROOT } from './environment.mjs'
+import { npm } from './published.mjs'
 
 /** The apps by their folder in demo/, and what their frameworks are called. The last takes longest, so it begins. */
 export const DEMOS = { vue: 'Vue', svelte: 'Svelte', react: 'React', angular: 'Angular' }
@@ -27,7 +28,6 @@ const INSTALLED_FROM = ['package.json', 'package-lock.json', '.npmrc']
 /** What is in a folder without being its source. */
 const MADE = new Set(['node_modules', 'dist'])
 
-const windows = process.platform === 'win32'
 const execute = promisify(execFile)
 
 /** @returns Whether an app is there to be served. */
@@ -50,18 +50,6 @@ function* files(path) {
 function fingerprint(paths) {
   const all = paths.flatMap((path) => [...files(join(ROOT, path))])
   return hash(...all.flatMap((path) => [path.slice(ROOT.length), readFileSync(path)]))
-}
-
-/** Runs a command of npm. @throws {Error} With what it printed, where it fails. */
-async function npm(args, cwd) {
-  try {
-    await execute('npm', args, { cwd, env: environment(), shell: windows, maxBuffer: 2 ** 24 })
-  } catch (error) {
-    const { stdout, stderr } = error
-    throw new Error([`npm ${args.join(' ')} failed`, stdout, stderr].filter(Boolean).join('\n').trim(), {
-      cause: error,
-    })
-  }
 }
 
 async function install(name) {

@@ -12,6 +12,7 @@ const BACKENDS = ['fastapi', 'django']
 const LISTS = {
   'openai-client': join(ROOT, 'test/official-clients/openai-python/requirements.txt'),
   deploy: join(ROOT, 'test/deploy/requirements.txt'),
+  packaging: join(ROOT, 'test/packages/python/requirements.txt'),
 }
 
 /** What became of each environment that was asked for: what is missing stays so, and is said once. */

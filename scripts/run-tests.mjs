@@ -7,6 +7,7 @@ import { buildDemos, DEMOS } from './demos.mjs'
 import { fail, ROOT, run } from './environment.mjs'
 import { runLanes } from './lanes.mjs'
 import { ensureDeployPrograms, ensureFirefox, ensurePrograms } from './packages.mjs'
+import { installPublished } from './published.mjs'
 import { ensureAllPython, ensurePython, pythonBackends, testPython } from './python.mjs'
 
 const CACHE = join(ROOT, '.cache')
@@ -111,6 +112,13 @@ async function pythonTests() {
   return total
 }
 
+/** What is published, in the hands of a stranger: installed, built with, judged and released. */
+async function packages() {
+  ensurePython('packaging')
+  await installPublished()
+  return nodeTests('packages', ['test/packages/*.test.ts'], { concurrency: 1 })()
+}
+
 /** Tests that also start what is written in Python, which says so where it is missing. */
 function withPython(tests) {
   return () => {
@@ -143,6 +151,7 @@ const PARTS = {
   clients: withPython(nodeTests('clients', ['test/official-clients/*.test.ts'])),
   e2e: nodeTests('e2e', ['test/e2e/*.test.ts'], { concurrency: 1, exclude: APPS }),
   demos,
+  packages,
   survival: nodeTests('survival', ['test/survival/*.test.ts'], { concurrency: 1 }),
 }
 
@@ -150,7 +159,7 @@ const PARTS = {
 function ensureForAll() {
   ensureAllPython()
   ensureDeployPrograms()
-  ensurePython('deploy')
+  for (const name of ['deploy', 'packaging']) ensurePython(name)
 }
 
 /**
@@ -172,7 +181,7 @@ const LANES = [
     'clients',
     'snippets',
   ],
-  ['browser', 'e2e', 'demos', 'survival'],
+  ['browser', 'e2e', 'demos', 'packages', 'survival'],
 ]
 
 const asked = process.argv.slice(2)

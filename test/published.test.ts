@@ -118,7 +118,7 @@ test('published: a package has what runs, its types, maps with their sources, an
     const files = globSync('**', { cwd: folder, withFileTypes: true }).filter((entry) => entry.isFile())
     const paths = files.map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
     const intended =
-      /^(package\.json|README\.md|LICENSE|bin\/[\w-]+\.mjs|dist\/[\w/-]+(\.js|\.js\.map|\.d\.ts)|(dashboards|examples)\/[\w./-]+)$/
+      /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|bin\/[\w-]+\.mjs|dist\/[\w/-]+(\.js|\.js\.map|\.d\.ts)|(dashboards|examples)\/[\w./-]+)$/
     assert.deepEqual(
       paths.filter((path) => !intended.test(path)),
       [],

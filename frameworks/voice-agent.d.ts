@@ -1,0 +1,2 @@
+/** What `voicewire/voice-agent.js`, the file for a script tag, brings: elements, and no exports. */
+import '../types/elements/index.js'

@@ -1,0 +1,3 @@
+import { transcriptToWebVTT } from 'voicewire'
+
+document.title = transcriptToWebVTT([])
