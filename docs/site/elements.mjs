@@ -4,10 +4,10 @@ import { ROOT } from './places.mjs'
 
 /** Each kind of thing that a page can use of an element: where the manifest has it, and what of it is told. */
 const SECTIONS = [
-  ['Attributes', 'attributes', ['name', 'type', 'default', 'description']],
-  ['Properties', 'properties', ['name', 'type', 'default', 'description']],
+  ['Attributes', 'attributes', ['name', 'value']],
+  ['Properties', 'properties', ['name', 'value']],
   ['Methods', 'methods', ['signature', 'description']],
-  ['Events', 'events', ['name', 'type', 'description']],
+  ['Events', 'events', ['name', 'value']],
   ['Slots', 'slots', ['slot', 'description']],
   ['States', 'cssStates', ['state', 'description']],
   ['Parts', 'cssParts', ['name', 'description']],
@@ -19,9 +19,12 @@ const COLUMNS = {
   name: ({ name }) => code(name),
   slot: ({ name }) => (name ? code(name) : 'default'),
   state: ({ name }) => code(`:state(${name})`),
-  type: ({ type }) => code(typeOf(type)),
-  default: (entry) => (entry.default === undefined || entry.default === 'null' ? '–' : code(entry.default)),
-  description: ({ description = '' }) => description.replaceAll(/\s+/g, ' '),
+  description: ({ description = '' }) => description,
+  // Beside each other these would leave one another no room.
+  value: ({ type, description = '', ...entry }) => {
+    const plain = entry.default === undefined || entry.default === 'null'
+    return `${code(typeOf(type))}${plain ? '' : `, default ${code(entry.default)}`}<br>${description}`
+  },
   signature: ({ name, parameters = [], return: result }) => {
     const list = parameters.map((one) => `${one.name}${one.optional ? '?' : ''}: ${typeOf(one.type)}`)
     return code(`${name}(${list.join(', ')}): ${typeOf(result?.type) || 'void'}`)
@@ -73,7 +76,9 @@ function pageOf(element) {
 }
 
 function headOf(column) {
-  return { slot: 'name', state: 'selector', signature: 'method', description: '' }[column] ?? column
+  return (
+    { slot: 'name', state: 'selector', signature: 'method', description: '', value: '' }[column] ?? column
+  )
 }
 
 function firstOf(description) {
@@ -97,6 +102,6 @@ function cell(text) {
 function escaped(text) {
   return text
     .split(/(`[^`]*`)/)
-    .map((part, index) => (index % 2 ? part : part.replaceAll('<', '&lt;')))
+    .map((part, index) => (index % 2 ? part : part.replaceAll(/<(?!br>)/g, '&lt;')))
     .join('')
 }

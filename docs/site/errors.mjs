@@ -65,7 +65,11 @@ function escaped(text) {
 function relayTable() {
   const rows = relayCodes().map(({ code, status, closes, text, again }) => {
     const told = relayError(code, '')?.error.code
-    return `| \`${code}\` | ${status} | ${closes} | ${text} | ${again} | ${told ? `[\`${told}\`](#${told})` : '–'} |`
+    const at = [status !== '–' && `HTTP ${status}`, closes !== '–' && `close ${closes}`]
+      .filter(Boolean)
+      .join('<br>')
+    const becomes = told ? `[\`${told}\`](#${told})` : 'nothing'
+    return `| \`${code}\` | ${at || 'a notice'} | ${text}.<br>Again: ${again}. Becomes ${becomes}. |`
   })
-  return `| code | HTTP | close | what happened | again | \`VoiceError\` |\n|---|---|---|---|---|---|\n${rows.join('\n')}`
+  return `| code | with | what happened |\n|---|---|---|\n${rows.join('\n')}`
 }

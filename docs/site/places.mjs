@@ -8,12 +8,17 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
   .replace(/\/$/, '')
 export const DOCS = `${ROOT}/docs`
 
+/** VitePress passes over folders and files that begin with a dot: on the site they begin with this. */
+const DOT = 'dot.'
+
 /**
  * @param page A page as VitePress names it, such as `source/server/node/README.md`.
  * @returns The file that it shows, from the project's folder: `server/node/README.md`.
  */
 export function fileOf(page) {
-  return page.startsWith('source/') ? page.slice('source/'.length).replace(/\.page\.md$/, '') : `docs/${page}`
+  if (!page.startsWith('source/')) return `docs/${page}`
+  const file = page.slice('source/'.length).replace(/\.page\.md$/, '')
+  return file.replaceAll(`/${DOT}`, '/.')
 }
 
 /**
@@ -24,7 +29,7 @@ export function pageOf(file) {
   // Its reference is easier to read.
   if (file === 'custom-elements.json') return 'reference/elements/index.md'
   if (file.startsWith('docs/') && file.endsWith('.md')) return file.slice('docs/'.length)
-  return `source/${file}${file.endsWith('.md') ? '' : '.page.md'}`
+  return `source/${file}${file.endsWith('.md') ? '' : '.page.md'}`.replaceAll('/.', `/${DOT}`)
 }
 
 /**
