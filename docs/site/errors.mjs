@@ -13,15 +13,15 @@ export function withErrorFacts(markdown) {
 }
 
 /** @returns The codes of `VoiceError` and what happened, from the table in src/errors.ts. */
-export function errorCodes() {
+function errorCodes() {
   const [comment] = readFileSync(`${ROOT}/src/errors.ts`, 'utf8').split('export type VoiceErrorCode')
   return new Map(
     [...comment.matchAll(/^ \* \| `([\w-]+)` \| (.+) \|$/gm)].map(([, code, text]) => [code, text]),
   )
 }
 
-/** @returns The codes of a relay, from the table in PROTOCOL.md; `closes` is empty where no close carries it. */
-export function relayCodes() {
+/** @returns The codes of a relay, from the table in PROTOCOL.md; `status` and `closes` are “–” where there is none. */
+function relayCodes() {
   const [, section] = readFileSync(`${ROOT}/PROTOCOL.md`, 'utf8').split(/^## 20\. Codes$/m)
   return [...section.matchAll(/^\| `(\w+)` +\| ([^|]+)\| ([^|]+)\| ([^|]+)\| ([^|]+)\|$/gm)].map(
     ([, code, status, closes, text, again]) => ({
@@ -35,7 +35,7 @@ export function relayCodes() {
 }
 
 /** @returns The page with the facts in it. */
-export function withFacts(text) {
+function withFacts(text) {
   const codes = errorCodes()
   return text
     .replaceAll(/^### `([\w-]+)`$/gm, (heading, code) =>

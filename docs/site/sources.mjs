@@ -1,5 +1,5 @@
 /** Pages of what documents link to elsewhere in the project: other documents as they are, other files as code. */
-import { existsSync, globSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, extname, posix } from 'node:path'
 import { DOCS, linked, pageOf, ROOT } from './places.mjs'
 
@@ -24,7 +24,7 @@ export function writeSources() {
   }
 }
 
-/** @returns The files that a document links to and that exist; VitePress finds the links that lead nowhere. */
+/** @returns The files that a document links to and that exist, but pictures; VitePress finds the links that lead nowhere. */
 function linkedFrom(file) {
   const text = readFileSync(`${ROOT}/${file}`, 'utf8').replaceAll(/```[\s\S]*?```|`[^`\n]*`/g, '')
   return [...text.matchAll(LINK)].flatMap(([, href]) => {
@@ -59,9 +59,17 @@ function withPictures(file, page) {
   })
 }
 
+/** What is in a folder, without what is not the project's own. */
+function listOf(folder) {
+  const names = readdirSync(`${ROOT}/${folder}`).filter(
+    (name) => !/^(node_modules|dist|\.cache|__pycache__)$/.test(name),
+  )
+  return names.map((name) => `- \`${name}\``).join('\n')
+}
+
 function asCode(file) {
   const title = `# \`${file}\`\n\n`
-  if (statSync(`${ROOT}/${file}`).isDirectory()) return `${title}A folder of the project.\n`
+  if (statSync(`${ROOT}/${file}`).isDirectory()) return `${title}${listOf(file)}\n`
   const text = readFileSync(`${ROOT}/${file}`, 'utf8').trimEnd()
   const kind = extname(file)
   const outline = '---\noutline: false\n---\n\n'
