@@ -33,6 +33,7 @@ export async function writeApi(folder) {
     enumMembersFormat: 'table',
     propertyMembersFormat: 'table',
     typeDeclarationFormat: 'table',
+    tableColumnSettings: { hideModifiers: true, hideDefaults: true },
   })
   // Before TypeDoc makes groups of what there is.
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => arrange(project))
