@@ -1,17 +1,21 @@
 /** The reference of the API: one page for each entry of the package, read from its types and doc comments by TypeDoc. */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { Application, Converter } from 'typedoc'
 import { apiPage, ENTRIES } from './api-entries.mjs'
 import { elements } from './elements.mjs'
 import { ROOT } from './places.mjs'
 
+/** The declarations that the build leaves, with what TypeDoc passes over put where it reads it. */
+const TYPES = `${ROOT}/.cache/api-types`
+
 /** @throws {Error} If the types do not compile. */
 export async function writeApi(folder) {
+  writeTypes()
   const app = await Application.bootstrapWithPlugins({
     plugin: ['typedoc-plugin-markdown'],
-    entryPoints: Object.values(ENTRIES).map((file) => `${ROOT}/${file}`),
-    tsconfig: `${ROOT}/tsconfig.build.json`,
-    basePath: ROOT,
+    entryPoints: Object.values(ENTRIES).map((file) => `${TYPES}/${declarationsOf(file)}`),
+    tsconfig: `${TYPES}/tsconfig.json`,
+    basePath: TYPES,
     excludePrivate: true,
     excludeProtected: true,
     excludeExternals: true,
@@ -43,6 +47,28 @@ export async function writeApi(folder) {
   if (app.logger.hasErrors()) throw new Error("Cannot write the API's pages: see the lines above")
   rmSync(`${folder}/README.md`)
   for (const entry of Object.keys(ENTRIES)) addTitle(`${folder}/${apiPage(entry)}.md`, entry)
+}
+
+/** A `@throws` keeps its type as its first word. */
+function writeTypes() {
+  rmSync(TYPES, { recursive: true, force: true })
+  cpSync(`${ROOT}/dist/types`, TYPES, { recursive: true })
+  for (const file of globSync('**/*.d.ts', { cwd: TYPES })) {
+    const text = readFileSync(`${TYPES}/${file}`, 'utf8')
+    writeFileSync(`${TYPES}/${file}`, text.replaceAll(/@throws \{(\w+)\}/g, '@throws `$1`:'))
+  }
+  writeFileSync(
+    `${TYPES}/tsconfig.json`,
+    JSON.stringify({
+      extends: '../../tsconfig.build.json',
+      compilerOptions: { rootDir: '.' },
+      include: ['.'],
+    }),
+  )
+}
+
+function declarationsOf(file) {
+  return file.replace(/\.ts$/, '.d.ts')
 }
 
 /** Names the modules as their pages are, and leaves out the elements, which have a reference of their own. */
