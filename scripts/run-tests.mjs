@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { ensureChromium } from './browser.mjs'
 import { build } from './build.mjs'
 import { buildDemos, DEMOS } from './demos.mjs'
+import { buildDocs } from './docs.mjs'
 import { fail, ROOT, run } from './environment.mjs'
 import { runLanes } from './lanes.mjs'
 import { ensureDeployPrograms, ensureFirefox, ensurePrograms } from './packages.mjs'
@@ -101,6 +102,14 @@ async function demos() {
   return { ...tried, passed: tried.passed + Object.keys(DEMOS).length }
 }
 
+/** The site counts as built or not; where it is, its pages are looked through. */
+async function docs() {
+  const code = await buildDocs()
+  if (code !== 0) return { code, passed: 0, failed: 1 }
+  const looked = await nodeTests('docs', ['test/site/*.test.ts'])()
+  return { ...looked, passed: looked.passed + 1 }
+}
+
 /** The backends in Python, at the same time: their tests mostly wait. */
 async function pythonTests() {
   const total = { code: 0, passed: 0, failed: 0 }
@@ -152,6 +161,7 @@ const PARTS = {
   e2e: nodeTests('e2e', ['test/e2e/*.test.ts'], { concurrency: 1, exclude: APPS }),
   demos,
   packages,
+  docs,
   survival: nodeTests('survival', ['test/survival/*.test.ts'], { concurrency: 1 }),
 }
 
@@ -180,6 +190,7 @@ const LANES = [
     'python',
     'clients',
     'snippets',
+    'docs',
   ],
   ['browser', 'e2e', 'demos', 'packages', 'survival'],
 ]
