@@ -21,6 +21,7 @@ const GROUPS = [
       ['Frameworks and editors', 'frameworks.md'],
       ['Angular', 'angular.md'],
       ['Server rendering', 'ssr.md'],
+      ['Bundlers', 'bundlers.md'],
       ['Content Security Policy', 'content-security-policy.md'],
       ['Accessibility', 'accessibility.md'],
       ['Browsers', 'browsers.md'],

@@ -52,7 +52,8 @@ const durations: string[] = []
 function read(patterns: readonly string[]): Document[] {
   const paths = globSync(patterns, {
     cwd: ROOT,
-    exclude: (path) => /(^|\/)(node_modules|dist|\.\w+)$/.test(path),
+    // Of docs/, what is generated repeats the sources and other documents.
+    exclude: (path) => /(^|\/)(node_modules|dist|\.\w+)$|^docs\/(reference|source)$/.test(path),
   })
   return paths.sort().map((path) => readMarkdown(path, readFileSync(join(ROOT, path), 'utf8')))
 }
