@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
 import { Refusal } from '../codes.ts'
-import { readJsonBody } from '../token-service/json-body.ts'
+import { readJsonBody, textField } from '../token-service/json-body.ts'
 import type { FunctionContext, ServerFunction } from './options.ts'
 
 /** As the browser's side allows for an answer, and more than a model writes. */
@@ -15,8 +15,8 @@ export interface FunctionCall {
 }
 
 const callRequest = z.object({
-  id: z.string().min(1).max(128),
-  name: z.string().min(1).max(128),
+  id: textField(128),
+  name: textField(128),
   // Providers give a JSON text, pages an object; nothing counts as no arguments.
   arguments: z.union([z.string().transform(parseText), z.unknown()]).transform(asArguments),
 })
