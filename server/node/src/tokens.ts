@@ -166,9 +166,9 @@ export class TicketVerifier {
   }
 }
 
-/** A ticket needs no extension, not even one that changes nothing: the other readings of PROTOCOL.md refuse them all. */
+/** A ticket needs no extension, not even one that changes nothing, and says of none how its payload is written. */
 function plain({ payload, protectedHeader }: JWTVerifyResult): JWTPayload {
-  if (protectedHeader.crit !== undefined) throw invalid()
+  if (protectedHeader.crit !== undefined || protectedHeader.b64 === false) throw invalid()
   return payload
 }
 

@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from . import log
 from .addresses import address_of
 from .auth import bearer_of, origin_of, short_hash
-from .body import read_json, text_field, wrong_field
+from .body import parse_json, read_json, text_field, wrong_field
 from .codes import Refusal
 from .csrf import check_csrf
 from .grants import Grant
@@ -124,7 +124,7 @@ def _arguments(value: Any) -> dict[str, Any]:
     """Providers give a JSON text, pages an object; nothing counts as no arguments."""
     if isinstance(value, str) and value:
         try:
-            value = json.loads(value)
+            value = parse_json(value)
         except (ValueError, RecursionError):
             raise wrong_field("arguments") from None  # the parser's message would quote it
     if value in (None, ""):
