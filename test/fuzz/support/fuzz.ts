@@ -27,21 +27,26 @@ export interface Target<Input> {
  * Tests a parser: first on every case in `corpus/<parser>/`, then on inputs that are invented from `FUZZ_SEED`. What
  * breaks it is made as small as it goes, and written down.
  */
-export function fuzz<Input>(parser: string, { inputs, runs, check }: Target<Input>): void {
+export function fuzz<Input>(parser: string, target: Target<Input>): void {
   for (const { name, input } of corpus<Input>(parser)) {
-    test(`${parser} holds for ${name}`, async () => check(input))
+    test(`${parser} holds for ${name}`, async () => target.check(input))
   }
   test(`${parser} holds for what is invented`, { timeout: HUNG_MS }, async () => {
-    const property = fc.asyncProperty(inputs, async (input) => check(input))
-    const details = await fc.check(property, { seed: SEED, numRuns: RUNS || runs })
-    if (!details.failed) return
-    throw new Error(
-      `${parser} broke with FUZZ_SEED=${SEED}: see ${save(parser, details.counterexample?.[0])}`,
-      {
-        cause: details.errorInstance,
-      },
-    )
+    const found = await findBreak({ ...target, runs: RUNS || target.runs }, SEED)
+    if (found === null) return
+    const file = save(parser, found.input)
+    throw new Error(`${parser} broke with FUZZ_SEED=${SEED}: see ${file}`, { cause: found.error })
   })
+}
+
+/** Feeds a parser. @returns The smallest input found that breaks it, and how; null where none does. */
+export async function findBreak<Input>(
+  { inputs, runs, check }: Target<Input>,
+  seed: number,
+): Promise<{ readonly input: Input; readonly error: unknown } | null> {
+  const property = fc.asyncProperty(inputs, async (input) => check(input))
+  const { counterexample, errorInstance: error } = await fc.check(property, { seed, numRuns: runs })
+  return counterexample === null ? null : { input: counterexample[0], error }
 }
 
 /** A case, and its file's name. */
