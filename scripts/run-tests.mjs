@@ -6,7 +6,7 @@ import { build } from './build.mjs'
 import { buildDemos, DEMOS } from './demos.mjs'
 import { fail, ROOT, run } from './environment.mjs'
 import { ensureFirefox, ensurePrograms } from './packages.mjs'
-import { ensureAllPython, pythonBackends, testPython } from './python.mjs'
+import { ensureAllPython, ensurePython, pythonBackends, testPython } from './python.mjs'
 
 const CACHE = join(ROOT, '.cache')
 /** Where tests of the relay record what it lets out; the part `secrets` looks through it. */
@@ -38,7 +38,8 @@ const CONFORMANCE = 'server/conformance/test/*.test.ts'
 function fuzzTests() {
   const seed = process.env.FUZZ_SEED ?? '1'
   console.log(`FUZZ_SEED=${seed}`)
-  return withPython(nodeTests('fuzz', ['test/fuzz/*.test.ts'], { env: { FUZZ_SEED: seed } }))()
+  for (const name of pythonBackends()) ensurePython(name) // they are compared with
+  return nodeTests('fuzz', ['test/fuzz/*.test.ts'], { env: { FUZZ_SEED: seed } })()
 }
 
 /** Files of node:test, whose totals come from a TAP report beside the readable one. */

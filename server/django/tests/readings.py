@@ -60,7 +60,7 @@ async def body(asked: dict[str, Any]) -> Any:
     else:
         text_field(fields, "id", 128)
         text_field(fields, "name", 128)
-        _arguments(fields.get("arguments"))
+        _arguments(fields.get("arguments", ""))
     return "read"
 
 

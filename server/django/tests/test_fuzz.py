@@ -56,7 +56,7 @@ async def _read(content: bytes, kind: str) -> None:
     request._stream = io.BytesIO(content)
     body = await read_json(request, 65536)
     choice_field(body, "provider", ("openai", "deepgram"))
-    _arguments(body.get("arguments"))
+    _arguments(body.get("arguments", ""))
     text_field(body, "sessionId", 128)
 
 

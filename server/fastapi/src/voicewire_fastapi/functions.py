@@ -46,7 +46,7 @@ arguments is checked: they are as the model wrote them. One that is not ``async`
 
 def _arguments(value: object) -> object:
     """Providers give a JSON text, pages an object; nothing counts as no arguments."""
-    if value is None or value == "":
+    if value == "":
         return {}
     if not isinstance(value, str):
         return value

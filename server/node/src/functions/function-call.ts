@@ -70,9 +70,9 @@ function textOf(result: unknown): string {
 
 /** Providers give a JSON text, pages an object; nothing counts as no arguments. @returns null where it is neither. */
 function argumentsOf(given: unknown): FunctionCall['args'] | null {
-  const value = typeof given === 'string' && given !== '' ? parseText(given) : given
-  if (value === undefined || value === null || value === '') return {}
-  return typeof value === 'object' && !Array.isArray(value) ? { ...value } : null
+  if (given === undefined || given === '') return {}
+  const value = typeof given === 'string' ? parseText(given) : given
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null
 }
 
 /** @returns What is in the text; where it is no JSON, the text, which is no arguments either. */
