@@ -23,7 +23,13 @@ const TYPES = {
 
 /** What a strict page sends: everything works under it. */
 const HEADERS = {
-  'Content-Security-Policy': "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'none'",
+  'Content-Security-Policy':
+    "default-src 'self'; connect-src 'self' ws: wss:; base-uri 'self'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
+  'Permissions-Policy':
+    'microphone=(self), speaker-selection=(self), screen-wake-lock=(self), autoplay=(self), camera=(), display-capture=(), geolocation=()',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
   'X-Content-Type-Options': 'nosniff',
   'Cache-Control': 'no-cache',
 }
@@ -53,7 +59,7 @@ function serveFile(request, response) {
   const file = fileAt(pathname)
   const type = TYPES[extname(file)]
   if (!type || !existsSync(file) || !statSync(file).isFile()) {
-    response.writeHead(404, { 'Content-Type': 'text/plain' }).end('There is nothing here\n')
+    response.writeHead(404, { ...HEADERS, 'Content-Type': 'text/plain' }).end('There is nothing here\n')
     return
   }
   response.writeHead(200, { ...HEADERS, 'Content-Type': type })

@@ -37,6 +37,14 @@ const APPS = ['test/e2e/frameworks.test.ts']
 /** The suite that judges relays, judged by faulty ones; mostly it waits, so it must not hold up the other modules. */
 const CONFORMANCE = 'server/conformance/test/*.test.ts'
 
+/** Parsers that meet the network, on a corpus and on what is invented; more of it: `npm run fuzz`. */
+function fuzzTests() {
+  const seed = process.env.FUZZ_SEED ?? '1'
+  console.log(`FUZZ_SEED=${seed}`)
+  for (const name of pythonBackends()) ensurePython(name) // they are compared with
+  return nodeTests('fuzz', ['test/fuzz/*.test.ts'], { env: { FUZZ_SEED: seed } })()
+}
+
 /** Files of node:test, whose totals come from a TAP report beside the readable one. */
 function nodeTests(name, patterns, { concurrency = 2, env = {}, exclude = [] } = {}) {
   return async () => {
@@ -148,6 +156,7 @@ const PARTS = {
   types,
   size: check('size-limit'),
   unit: unitTests,
+  fuzz: fuzzTests,
   // Its files mostly wait.
   conformance: nodeTests('conformance', [CONFORMANCE], { concurrency: 4 }),
   operation: nodeTests('operation', OPERATION, { env: { RELAY_OUTPUT } }),
@@ -189,6 +198,7 @@ const LANES = [
     'conformance',
     'python',
     'clients',
+    'fuzz',
     'snippets',
     'docs',
   ],

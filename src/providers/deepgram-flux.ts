@@ -1,5 +1,5 @@
 import type { AudioFormat } from '../audio/audio-format.ts'
-import { type JsonObject, parseObject, stringField } from '../util/json.ts'
+import { type JsonObject, numberField, parseObject, stringField } from '../util/json.ts'
 import { deepgramProtocols } from './deepgram-auth.ts'
 import { deepgramError, deepgramWarning, rejection, UNREADABLE } from './deepgram-messages.ts'
 import {
@@ -7,7 +7,6 @@ import {
   bytesOf,
   type DeepgramSpeechToTextOptions,
   inputFormatOf,
-  numberField,
   speechToTextUrl,
   stringsField,
   wordsOf,

@@ -1,5 +1,5 @@
 import type { AudioFormat } from '../audio/audio-format.ts'
-import { type JsonObject, objectField, parseObject, stringField } from '../util/json.ts'
+import { type JsonObject, numberField, objectField, parseObject, stringField } from '../util/json.ts'
 import { deepgramProtocols } from './deepgram-auth.ts'
 import { deepgramError, deepgramWarning, UNREADABLE } from './deepgram-messages.ts'
 import {
@@ -8,7 +8,6 @@ import {
   type DeepgramSpeechToTextOptions,
   inputFormatOf,
   msField,
-  numberField,
   objectsField,
   speechToTextUrl,
   stringsField,
@@ -328,7 +327,8 @@ export class DeepgramListen implements Provider {
   /** @returns What is being said on the channel that a message names, as the first of a list. */
   #channel(event: JsonObject, field: string): Channel {
     const numbers = event[field]
-    const index = Array.isArray(numbers) ? Number(numbers[0]) || 0 : 0
+    const [first] = Array.isArray(numbers) ? numbers : []
+    const index = typeof first === 'number' ? first : 0
     const known = this.#channels.get(index)
     if (known) return known
     const channel = {

@@ -1,5 +1,5 @@
 import type { AudioEncoding, AudioFormat } from '../audio/audio-format.ts'
-import { isObject, type JsonObject, stringField } from '../util/json.ts'
+import { isObject, type JsonObject, numberField, stringField } from '../util/json.ts'
 import { type DeepgramRegion, deepgramOrigin } from './deepgram-auth.ts'
 import type { Word } from './provider.ts'
 
@@ -94,12 +94,6 @@ export function bytesOf({
   byteLength,
 }: Int16Array<ArrayBuffer> | Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   return new Uint8Array(buffer, byteOffset, byteLength)
-}
-
-/** @returns A field that is a number, else 0. */
-export function numberField(object: JsonObject, name: string): number {
-  const value = object[name]
-  return typeof value === 'number' ? value : 0
 }
 
 /** @returns A field in seconds as whole milliseconds. */

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, objectField } from '../util/json.ts'
+import { isObject, type JsonObject, numberField, objectField } from '../util/json.ts'
 import type { ProviderEvent, Usage } from './provider.ts'
 
 /** @returns What an answer or a transcription cost; nothing where that is not told. */
@@ -9,16 +9,12 @@ export function* usage(source: Usage['source'], { usage }: JsonObject): Iterable
     type: 'usage',
     usage: {
       source,
-      inputTokens: number(usage, 'input_tokens'),
-      outputTokens: number(usage, 'output_tokens'),
-      cachedTokens: number(input, 'cached_tokens'),
-      inputAudioTokens: number(input, 'audio_tokens'),
-      outputAudioTokens: number(objectField(usage, 'output_token_details'), 'audio_tokens'),
-      seconds: number(usage, 'seconds'),
+      inputTokens: numberField(usage, 'input_tokens'),
+      outputTokens: numberField(usage, 'output_tokens'),
+      cachedTokens: numberField(input, 'cached_tokens'),
+      inputAudioTokens: numberField(input, 'audio_tokens'),
+      outputAudioTokens: numberField(objectField(usage, 'output_token_details'), 'audio_tokens'),
+      seconds: numberField(usage, 'seconds'),
     },
   }
-}
-
-function number(object: JsonObject, name: string): number {
-  return Number(object[name] ?? 0)
 }

@@ -22,6 +22,12 @@ export function stringField(object: JsonObject, name: string): string {
   return typeof value === 'string' ? value : ''
 }
 
+/** @returns The field where it is a number, else 0. */
+export function numberField(object: JsonObject, name: string): number {
+  const value = object[name]
+  return typeof value === 'number' ? value : 0
+}
+
 /** @returns The field where it is an object, else an empty one. */
 export function objectField(object: JsonObject, name: string): JsonObject {
   const value = object[name]

@@ -47,6 +47,24 @@ test('npm start: prints one URL, as its last line', () => {
   assert.equal(started.lines.at(-1), started.url)
 })
 
+test('npm start: every answer has the headers that docs/security.md advises', async () => {
+  const advised = readFileSync(new URL('../../docs/security.md', import.meta.url), 'utf8')
+  const lines = advised
+    .match(/```http\n([\s\S]*?)```/)![1]!
+    .trim()
+    .split('\n')
+  for (const path of ['/', '/dist/voice-agent.js', '/nothing-here']) {
+    const { headers } = await fetch(new URL(path, started.url))
+    for (const line of lines) {
+      const [name, value] = line.split(/: (.*)/s) as [string, string]
+      // The pages may speak to a relay elsewhere, so that they can be tried with one.
+      if (name === 'Content-Security-Policy')
+        assert.match(headers.get(name) ?? '', /^default-src 'self';.*object-src 'none'$/)
+      else assert.equal(headers.get(name), value, `${name} of ${path}`)
+    }
+  }
+})
+
 for (const path of ['/', '/?provider=deepgram-agent']) {
   test(`npm start: one click on ${path}, and the agent answers`, { timeout: 90_000 }, async () => {
     const { page, problems } = await open(path)

@@ -21,10 +21,17 @@ import {
   words,
 } from './fixture.ts'
 
+/** Hexadecimal digits, two for each byte: secrets are made by the test that needs them. */
+function drawn(bytes: number): string {
+  return [...crypto.getRandomValues(new Uint8Array(bytes))]
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .join('')
+}
+
 const SECRETS = {
   apiKey: 'sk-proj-4f9a1bQ7',
-  token: 'ek_68af296e8e408191a1120ab6383263c2',
-  jwt: 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c2VyIn0.4pcPyMD09olPSyXnrXCjTwXyr4BsezDI1AVTmud2fU4',
+  token: `ek_${drawn(16)}`,
+  jwt: `${['{"alg":"HS256"}', '{"sub":"user"}'].map((part) => btoa(part).replaceAll('=', '')).join('.')}.${drawn(32)}`,
   ticket: 'q3VzZXItNDIubm9uY2UtOTk4ODc3NjY1NTQ0MzMyMjExMDA',
   query: 'user=ann&signature=abc',
   session: '3f2b8c1e-5d7a-4e9f-8b6c-0a1d2e3f4b5c',

@@ -4,6 +4,7 @@ import type { WebSocket } from 'ws'
 import type { AudioFormat } from './audio-format.ts'
 import { AudioLog } from './audio-log.ts'
 import { Emitter } from './emitter.ts'
+import { parseJson } from './json.ts'
 import { isObject } from './schema.ts'
 
 /** Which provider's protocol a connection speaks. */
@@ -244,15 +245,6 @@ export function offeredSubprotocols(request: IncomingMessage): string[] {
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '')
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // Not JSON: what that means is for the protocol to say.
-    return undefined
-  }
 }
 
 /** Messages whose base64 is kept as bytes elsewhere, and the field that holds it. */

@@ -7,7 +7,7 @@ import type { Endpoint } from './endpoint.ts'
 import { addressOf } from './limits.ts'
 import type { Revocations, Revoked } from './state/shared-state.ts'
 import type { Audit } from './token-service/audit.ts'
-import { readJsonBody } from './token-service/json-body.ts'
+import { readJsonBody, textField } from './token-service/json-body.ts'
 import type { LimitKey, RequestLimits } from './token-service/request-limits.ts'
 
 export interface AdminOptions {
@@ -25,7 +25,7 @@ export interface AdminOptions {
 const LEAST_TOKEN_CHARACTERS = 16
 
 const revokeRequest = z
-  .object({ user: z.string().min(1).max(256).optional(), ticket: z.string().min(1).max(128).optional() })
+  .object({ user: textField(256).optional(), ticket: textField(128).optional() })
   .refine(({ user, ticket }) => user !== undefined || ticket !== undefined, { path: ['user'] })
 
 /** What an operator can do from outside, for whoever holds the token. */

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { Refusal } from './codes.ts'
 import type { OriginPolicy } from './origins.ts'
 import { offeredProtocols, protocolCredential } from './relay/handshake.ts'
-import type { ProviderName, Route } from './relay/routes.ts'
+import { type ProviderName, parseTarget, type Route, readQuery } from './relay/routes.ts'
 import type { Holder, Revocations } from './state/shared-state.ts'
 import type { Ticket, TicketClaims, TicketVerifier, UsedTickets } from './tokens.ts'
 
@@ -168,8 +168,7 @@ function credentialOf(request: IncomingMessage): string | null {
   if (header !== null) return header[1]!
   const offered = protocolCredential(offeredProtocols(request))
   if (offered !== null) return offered
-  const query = request.url?.split('?', 2)[1] ?? ''
-  return new URLSearchParams(query).get('token')
+  return readQuery(parseTarget(request.url ?? '')?.query ?? '').get('token')
 }
 
 /** @throws {Refusal} Where the ticket is good, but not for this. */

@@ -26,10 +26,7 @@ type Fields = Record<string, unknown>
 const text = z.string('text')
 const flag = z.boolean('true or false')
 const number = z.number('a number')
-const origins = z.custom<string[]>(
-  (value) => Array.isArray(value) && value.every((origin) => typeof origin === 'string'),
-  'a list of origins',
-)
+const origins = z.custom<string[]>(isTexts, 'a list of origins')
 const record = z.custom<object>(isRecord, 'an object')
 const callable = z.custom<() => unknown>((value) => typeof value === 'function', 'a function')
 const having = (...methods: string[]) =>
@@ -187,7 +184,12 @@ function at(value: unknown, [name, ...rest]: readonly string[]): unknown {
 
 function asVariable(name: string, value: unknown): string {
   if (name === 'NODE_ENV') return value === true ? 'production' : 'development'
-  return String(value) // a list of origins with commas
+  // An object is none of these; and `String` fails on one whose `toString` is no function.
+  return typeof value === 'object' && !isTexts(value) ? 'an object' : String(value) // a list of origins with commas
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((entry) => typeof entry === 'string')
 }
 
 function isFunctions(value: unknown): boolean {

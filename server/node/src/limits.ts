@@ -171,11 +171,17 @@ function withoutPort(entry: string): string {
 }
 
 function network(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)
-  if (mapped !== null) return mapped[1]!
   if (!isIPv6(address)) return address
-  const groups = new URL(`http://[${address.replace(/%.*$/, '')}]`).hostname.slice(1, -1)
-  return `${expand(groups).slice(0, 4).join(':')}::/64`
+  const short = new URL(`http://[${address.replace(/%.*$/, '')}]`).hostname.slice(1, -1)
+  const groups = expand(short)
+  // An IPv4 address in IPv6's clothes, however it is written: all of those together would be one household.
+  if (/^::ffff:[^:]+:[^:]+$/.test(short)) return groups.slice(6).flatMap(bytesOf).join('.')
+  return `${groups.slice(0, 4).join(':')}::/64`
+}
+
+function bytesOf(group: string): number[] {
+  const value = Number.parseInt(group, 16)
+  return [value >> 8, value & 0xff]
 }
 
 function expand(address: string): string[] {

@@ -1,5 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify, SignJWT } from 'jose'
+import {
+  createRemoteJWKSet,
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyResult,
+  jwtVerify,
+  SignJWT,
+} from 'jose'
 import { Refusal } from './codes.ts'
 import { given } from './given.ts'
 import type { ProviderName } from './relay/routes.ts'
@@ -123,12 +131,11 @@ export class TicketVerifier {
     }
     if (jwksUrl === undefined) {
       const key = secretKey(secret)
-      this.#verify = async (token) =>
-        (await jwtVerify(token, key, { ...rules, algorithms: ['HS256'] })).payload
+      this.#verify = async (token) => plain(await jwtVerify(token, key, { ...rules, algorithms: ['HS256'] }))
     } else {
       const keys = remoteKeys(jwksUrl)
       const algorithms = PUBLIC_KEY_ALGORITHMS
-      this.#verify = async (token) => (await jwtVerify(token, keys, { ...rules, algorithms })).payload
+      this.#verify = async (token) => plain(await jwtVerify(token, keys, { ...rules, algorithms }))
     }
   }
 
@@ -157,6 +164,12 @@ export class TicketVerifier {
     const issuedAt = (iat - tolerance) * 1000
     return { user: sub, id: jti, issuedAt, expiresAt: exp + tolerance, ...readLimits(payload) }
   }
+}
+
+/** A ticket needs no extension, not even one that changes nothing, and says of none how its payload is written. */
+function plain({ payload, protectedHeader }: JWTVerifyResult): JWTPayload {
+  if (protectedHeader.crit !== undefined || protectedHeader.b64 === false) throw invalid()
+  return payload
 }
 
 /** @throws {RangeError} Where it is out of range, or no number: nothing would be too early or too late. */

@@ -1,16 +1,8 @@
 import assert from 'node:assert/strict'
-import { createRequire } from 'node:module'
 import { test } from 'node:test'
 import { MessageWalker, type WalkerOptions } from '../src/relay/message-walker.ts'
 import { closeMessage, fragment } from './support/fragments.ts'
-
-/** The oracle: the receiver of `ws`, which its types do not name. */
-interface Receiver {
-  on(event: string, listener: (...parameters: never[]) => void): void
-  write(chunk: Buffer): void
-}
-type ReceiverConstructor = new (options: object) => Receiver
-const { Receiver: WsReceiver } = createRequire(import.meta.url)('ws') as { Receiver: ReceiverConstructor }
+import { judgeByWs } from './support/ws-receiver.ts'
 
 const LIMITS: WalkerOptions = { masked: true, maxMessageBytes: 1 << 20, maxFragments: 64 }
 
@@ -35,29 +27,9 @@ function walk(chunks: readonly Buffer[], options: Partial<WalkerOptions> = {}) {
   return { controls, forwarded: Buffer.concat(forwarded), walker, pieces: forwarded.length }
 }
 
-/** What `ws` makes of the same bytes; it tells of errors one turn later. */
-async function judge(chunks: readonly Buffer[], masked: boolean) {
-  const messages: Trace = []
-  const controls: Trace = []
-  const receiver = new WsReceiver({
-    isServer: masked,
-    maxPayload: LIMITS.maxMessageBytes,
-    maxFragments: LIMITS.maxFragments,
-    skipUTF8Validation: false,
-  })
-  receiver.on('message', (data: Buffer, binary: boolean) =>
-    messages.push(`${binary} ${data.toString('hex')}`),
-  )
-  receiver.on('ping', (data: Buffer) => controls.push(`ping ${data.toString('hex')}`))
-  receiver.on('pong', () => controls.push('pong'))
-  receiver.on('conclude', (code: number, reason: Buffer) => controls.push(`close ${code} ${reason}`))
-  receiver.on('error', (error: Error & { [key: symbol]: unknown }) => {
-    const status = Object.getOwnPropertySymbols(error).map((symbol) => error[symbol])[0]
-    controls.push(`violation ${status}`)
-  })
-  for (const chunk of chunks) receiver.write(Buffer.from(chunk)) // it unmasks in place
-  await new Promise((resolve) => setImmediate(resolve))
-  return { messages, controls }
+/** What `ws` makes of the same bytes. */
+function judge(chunks: readonly Buffer[], masked: boolean) {
+  return judgeByWs(chunks, { ...LIMITS, masked })
 }
 
 /** Mulberry32: the same numbers in every run, so a failure can be seen again. */

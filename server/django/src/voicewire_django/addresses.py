@@ -40,8 +40,11 @@ def _without_port(entry: str) -> str:
 
 
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    number, percent, zone = address.partition("%")
+    if percent and not (":" in number and re.fullmatch(r"[0-9A-Za-z.:-]+", zone)):
+        return None
     try:
-        return ipaddress.ip_address(address.partition("%")[0])
+        return ipaddress.ip_address(number)
     except ValueError:
         return None
 

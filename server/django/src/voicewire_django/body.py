@@ -29,13 +29,27 @@ async def read_json(request: HttpRequest, most_bytes: int = _MOST_BYTES) -> dict
     if not re.match(r"application/json\s*(;|$)", request.headers.get("Content-Type") or "", re.IGNORECASE):
         raise Refusal(415, "unsupported_media_type", "The body must be application/json")
     try:
-        body = json.loads(content)
+        body = parse_json(content)
     except (ValueError, RecursionError):
         # The parser's message would quote the body.
         raise Refusal(400, "bad_request", "The body is not JSON") from None
     if not isinstance(body, dict):
         raise wrong_field("body")
     return body
+
+
+def parse_json(text: str | bytes) -> Any:
+    """
+    JSON without `NaN` and its kin, which other readers refuse.
+
+    :raises ValueError: Where it is none.
+    :raises RecursionError: Where it is nested too deep.
+    """
+    return json.loads(text, parse_constant=_no_constant)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def text_field(body: dict[str, Any], name: str, most: int) -> str:

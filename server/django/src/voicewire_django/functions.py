@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from . import log
 from .addresses import address_of
 from .auth import bearer_of, origin_of, short_hash
-from .body import read_json, text_field, wrong_field
+from .body import parse_json, read_json, text_field, wrong_field
 from .codes import Refusal
 from .csrf import check_csrf
 from .grants import Grant
@@ -52,7 +52,7 @@ class FunctionEndpoint:
         verdicts = [await self._take("ip", address)]
         body = await read_json(request, _MOST_BODY_BYTES)
         text_field(body, "id", 128)
-        name, arguments = text_field(body, "name", 128), _arguments(body.get("arguments"))
+        name, arguments = text_field(body, "name", 128), _arguments(body.get("arguments", ""))
         grant = await self._find_user(request, address)
         verdicts.append(await self._take("user", grant.user))
         function = self._config.functions.get(name)
@@ -122,13 +122,13 @@ async def _call(function: Callable[..., Any], arguments: Any, grant: Grant) -> A
 
 def _arguments(value: Any) -> dict[str, Any]:
     """Providers give a JSON text, pages an object; nothing counts as no arguments."""
-    if isinstance(value, str) and value:
+    if value == "":
+        return {}
+    if isinstance(value, str):
         try:
-            value = json.loads(value)
+            value = parse_json(value)
         except (ValueError, RecursionError):
             raise wrong_field("arguments") from None  # the parser's message would quote it
-    if value in (None, ""):
-        return {}
     if not isinstance(value, dict):
         raise wrong_field("arguments")
     return value

@@ -53,7 +53,8 @@ def find_route(path: str | None, whole_path: str, query: str) -> Route | None:
 
 
 def _deepgram_path(whole_path: str, service: str | None) -> str | None:
-    match service or ("transcription" if "transcription" in whole_path else "agent"):
+    default = "transcription" if "transcription" in whole_path else "agent"
+    match default if service is None else service:
         case "agent":
             return "/v1/agent/converse"
         case "transcription":

@@ -107,7 +107,7 @@ class TicketVerifier:
             raise _invalid()
         try:
             header = jwt.get_unverified_header(token)
-            if header.get("typ") != TICKET_TYPE:
+            if header.get("typ") != TICKET_TYPE or "crit" in header:
                 raise _invalid()
             key = self._config.ticket_secret if self._keys is None else await self._keys.find(header)
             return self._read(self._decode(token, key))

@@ -46,9 +46,18 @@ arguments is checked: they are as the model wrote them. One that is not ``async`
 
 def _arguments(value: object) -> object:
     """Providers give a JSON text, pages an object; nothing counts as no arguments."""
-    if value is None or value == "":
+    if value == "":
         return {}
-    return json.loads(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")  # NaN and its kin, which other readers refuse
 
 
 class FunctionCall(BaseModel):

@@ -133,17 +133,22 @@ def client_address(remote: str, forwarded_for: str, trusted_proxies: int) -> str
     entry = entries[-trusted_proxies]
     with_port = _IPV4_WITH_PORT.fullmatch(entry) or _IPV6_IN_BRACKETS.fullmatch(entry)
     entry = with_port[1] if with_port else entry
+    return _network(remote if _parsed(entry) is None else entry)
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    number, percent, zone = address.partition("%")
+    if percent and not (":" in number and re.fullmatch(r"[0-9A-Za-z.:-]+", zone)):
+        return None
     try:
-        ipaddress.ip_address(entry.partition("%")[0])
+        return ipaddress.ip_address(number)
     except ValueError:
-        return _network(remote)
-    return _network(entry)
+        return None
 
 
 def _network(address: str) -> str:
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
+    parsed = _parsed(address)
+    if parsed is None:
         return address  # a socket that has no address, such as one of the file system
     if parsed.version == 4:
         return str(parsed)

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
 import { Refusal } from '../codes.ts'
-import { readJsonBody } from '../token-service/json-body.ts'
+import { readJsonBody, textField } from '../token-service/json-body.ts'
 import type { FunctionContext, ServerFunction } from './options.ts'
 
 /** As the browser's side allows for an answer, and more than a model writes. */
@@ -14,21 +14,22 @@ export interface FunctionCall {
   readonly args: Readonly<Record<string, unknown>>
 }
 
-const callRequest = z.object({
-  id: z.string().min(1).max(128),
-  name: z.string().min(1).max(128),
-  // Providers give a JSON text, pages an object; nothing counts as no arguments.
-  arguments: z.union([z.string().transform(parseText), z.unknown()]).transform(asArguments),
-})
+const callRequest = z
+  .object({ id: textField(128), name: textField(128), arguments: z.unknown().optional() })
+  .transform(({ id, name, arguments: given }, context): FunctionCall => {
+    const args = argumentsOf(given)
+    if (args !== null) return { id, name, args }
+    context.addIssue({ code: 'custom', path: ['arguments'] })
+    return z.NEVER
+  })
 
 /**
  * Reads a call: `{ id, name, arguments }`, of at most 64 KiB; `arguments` is an object or its JSON text.
  *
  * @throws {Refusal} 400, 413 or 415; the message names the field, and quotes nothing.
  */
-export async function readFunctionCall(request: IncomingMessage): Promise<FunctionCall> {
-  const { id, name, ...body } = await readJsonBody(request, callRequest, MOST_BODY_BYTES)
-  return { id, name, args: body.arguments }
+export function readFunctionCall(request: IncomingMessage): Promise<FunctionCall> {
+  return readJsonBody(request, callRequest, MOST_BODY_BYTES)
 }
 
 /**
@@ -67,19 +68,18 @@ function textOf(result: unknown): string {
   return text
 }
 
-function parseText(text: string, context: z.core.$RefinementCtx): unknown {
-  if (text === '') return {}
+/** Providers give a JSON text, pages an object; nothing counts as no arguments. @returns null where it is neither. */
+function argumentsOf(given: unknown): FunctionCall['args'] | null {
+  if (given === undefined || given === '') return {}
+  const value = typeof given === 'string' ? parseText(given) : given
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null
+}
+
+/** @returns What is in the text; where it is no JSON, the text, which is no arguments either. */
+function parseText(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    context.addIssue('JSON') // the parser's message would quote the text
-    return z.NEVER
+    return text // whoever asked says what is wrong, in words that quote nothing
   }
-}
-
-function asArguments(value: unknown, context: z.core.$RefinementCtx): Readonly<Record<string, unknown>> {
-  if (value === undefined) return {}
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value }
-  context.addIssue('an object')
-  return z.NEVER
 }

@@ -57,7 +57,7 @@ export function parseTarget(url: string): Target | null {
  */
 export function findRoute(target: Target, prefix: string): Route | null {
   if (!target.path.startsWith(prefix)) return null
-  const parameters = new URLSearchParams(target.query)
+  const parameters = readQuery(target.query)
   const path = providerPath(target.path.slice(prefix.length), target.path, parameters.get('service'))
   if (path === null) return null
   return {
@@ -82,16 +82,30 @@ function providerPath(path: string, wholePath: string, service: string | null): 
   }
 }
 
+/**
+ * Reads a query as the provider will. `URLSearchParams` takes a `?` in front for no part of it: in `??model=…`, which
+ * names no model, it would find one.
+ *
+ * @param query Without the '?' that begins it.
+ */
+export function readQuery(query: string): URLSearchParams {
+  return new URLSearchParams(`?${inASCII(query)}`)
+}
+
+function inASCII(query: string): string {
+  return query.replace(/[^\x21-\x7e]/g, encodeURIComponent)
+}
+
 /** Drops the relay's own parameters, and leaves the others as they were written: order and coding may matter. */
 function forwardedQuery(query: string): string {
   const kept = query.split('&').filter((part) => part !== '' && !OWN_PARAMETERS.has(parameterName(part)))
   if (kept.length === 0) return ''
-  return `?${kept.join('&').replace(/[^\x21-\x7e]/g, encodeURIComponent)}`
+  return `?${inASCII(kept.join('&'))}`
 }
 
 function parameterName(part: string): string {
   // URLSearchParams never fails on a broken escape, as decodeURIComponent does.
-  for (const [name] of new URLSearchParams(part)) return name
+  for (const [name] of readQuery(part)) return name
   return ''
 }
 

@@ -6,6 +6,7 @@ import type { DeepgramOptions, OpenAIOptions } from '../provider-options.ts'
 import type { ProviderName } from '../relay/routes.ts'
 import type { IssuedTicket, TicketClaims } from '../tokens.ts'
 import { baseUrl, DEFAULT_URLS } from '../upstreams.ts'
+import { textField } from './json-body.ts'
 import type { ProviderHealth } from './provider-health.ts'
 
 /** Who may talk to a provider without the relay. */
@@ -45,7 +46,7 @@ const LEAST_OPENAI_SECONDS = 10
 /** Nothing honest is longer. */
 const MOST_TOKEN_CHARACTERS = 8192
 
-const tokenText = z.string().min(1).max(MOST_TOKEN_CHARACTERS)
+const tokenText = textField(MOST_TOKEN_CHARACTERS)
 const openaiAnswer = z.object({ value: tokenText })
 const deepgramAnswer = z.object({ access_token: tokenText, expires_in: z.number().positive() })
 

@@ -1,9 +1,17 @@
 import type { IncomingMessage } from 'node:http'
-import type { z } from 'zod'
+import { z } from 'zod'
 import { Refusal } from '../codes.ts'
 
 /** Enough for every field of a request for tokens with room to spare. */
 const MOST_BODY_BYTES = 4096
+
+/**
+ * A field of 1 to `most` characters. Not `z.string().min(1)`: that also compares the `length` of what is no text, and
+ * a stranger's object can have one whose comparison throws.
+ */
+export function textField(most: number): z.ZodType<string> {
+  return z.custom<string>((value) => typeof value === 'string' && value !== '' && value.length <= most)
+}
 
 /**
  * Reads a request's JSON body; no body counts as `{}`.

@@ -8,7 +8,7 @@ import { Refusal } from '../codes.ts'
 import type { ProviderName } from '../relay/routes.ts'
 import { type IssuedTicket, issueTicket, type TicketClaims } from '../tokens.ts'
 import type { DirectTokens } from './direct-tokens.ts'
-import { readJsonBody } from './json-body.ts'
+import { readJsonBody, textField } from './json-body.ts'
 import type { ResolvedTokenOptions } from './options.ts'
 import type { SessionKeeper } from './session-keeper.ts'
 import type { TokenMode, TokenSession } from './sessions.ts'
@@ -18,7 +18,7 @@ const tokenRequest = z.object({
   use: z.enum(['relay', 'direct']).optional(),
 })
 
-const refreshRequest = z.object({ sessionId: z.string().min(1).max(128) })
+const refreshRequest = z.object({ sessionId: textField(128) })
 
 /** Who asks; filled in as it becomes known, so that a refusal can tell, too. */
 export interface Asking {
