@@ -4,6 +4,9 @@ export const ENTRIES = {
   'voicewire/elements': 'elements/index.ts',
   'voicewire/audio': 'src/audio/index.ts',
   'voicewire/testing': 'src/testing/index.ts',
+  'voicewire-relay': 'server/node/index.ts',
+  'voicewire-emulator': 'server/emulator/index.ts',
+  'voicewire-conformance': 'server/conformance/index.ts',
 }
 
 /** @returns The name of the page of an entry, without its ending. */

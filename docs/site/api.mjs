@@ -53,6 +53,12 @@ export async function writeApi(folder) {
 function writeTypes() {
   rmSync(TYPES, { recursive: true, force: true })
   cpSync(`${ROOT}/dist/types`, TYPES, { recursive: true })
+  for (const server of ['node', 'emulator', 'conformance']) {
+    cpSync(`${ROOT}/server/${server}/dist`, `${TYPES}/server/${server}`, {
+      recursive: true,
+      filter: (path) => !/\.(js|map|mjs|wasm)$/.test(path),
+    })
+  }
   for (const file of globSync('**/*.d.ts', { cwd: TYPES })) {
     const text = readFileSync(`${TYPES}/${file}`, 'utf8')
     writeFileSync(`${TYPES}/${file}`, text.replaceAll(/@throws \{(\w+)\}/g, '@throws `$1`:'))
