@@ -10,6 +10,11 @@ const GROUPS = [
     [
       ['Getting started', 'getting-started.md'],
       ['Concepts', 'concepts.md'],
+      ['Sound', 'sound.md'],
+      ['Tools', 'tools.md'],
+      ['Captions', 'captions.md'],
+      ['When the line fails', 'reconnecting.md'],
+      ['Testing your page', 'testing.md'],
       ['Troubleshooting', 'troubleshooting.md'],
     ],
   ],

@@ -9,12 +9,27 @@ export interface Elsewhere {
   readonly holds: readonly string[]
 }
 
+/** They are for a copy of the repository, and one of them for a program that is not everywhere. */
+const DEPLOYMENT: Elsewhere = {
+  file: 'test/deploy/files.test.ts',
+  holds: ["read('docs/deployment.md').matchAll", "execute('sh', ['-euc', text]"],
+}
+
 /**
  * Commands that are not run where the documents are tested, as they take too long there, or would test this test.
  * All others run as they are written.
  */
 export const ELSEWHERE: Readonly<Record<string, Elsewhere>> = {
   'npm start': { file: 'test/support/npm-start.ts', holds: ["spawn('npm', ['start'"] },
+  ...Object.fromEntries(
+    [
+      'cp deploy/.env.example deploy/.env',
+      'cp deploy/relay.env.example deploy/relay.env',
+      'chmod 600 deploy/.env deploy/relay.env',
+      'mkdir -p deploy/certs',
+      'kubectl kustomize deploy/kubernetes',
+    ].map((command) => [command, DEPLOYMENT]),
+  ),
   'npm test': { file: '.ci/run', holds: ['npm test'] },
   'npm test -- python': { file: 'scripts/run-tests.mjs', holds: ['python: pythonTests'] },
   'npx voicewire-conformance --relay ws://127.0.0.1:8080 --upstream-port 9100 --config relay.env': {

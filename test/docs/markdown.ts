@@ -89,7 +89,8 @@ interface Fenced {
 
 function readBlock({ path, lines, start, end, indent, info }: Fenced): Block {
   const notes = new Map<string, string>()
-  for (let above = start - 1; above >= 0; above--) {
+  // A formatter may have put an empty line between them.
+  for (let above = lines[start - 1] === '' ? start - 2 : start - 1; above >= 0; above--) {
     const note = NOTE.exec(lines[above]!)
     if (!note) break
     notes.set(note[1]!, note[2]!)

@@ -53,6 +53,7 @@ test('npm start: every answer has the headers that docs/security.md advises', as
     .match(/```http\n([\s\S]*?)```/)![1]!
     .trim()
     .split('\n')
+    .slice(1)
   for (const path of ['/', '/dist/voice-agent.js', '/nothing-here']) {
     const { headers } = await fetch(new URL(path, started.url))
     for (const line of lines) {

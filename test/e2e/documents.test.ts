@@ -10,7 +10,6 @@ import { startStack } from '../support/stack.ts'
 import { watchedPage } from '../support/watched-page.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const README = readFileSync(`${ROOT}/README.md`, 'utf8')
 
 let browser: Browser
 
@@ -19,9 +18,10 @@ before(async () => {
 })
 after(() => browser.close())
 
-/** @returns The examples in a language, as they stand in the README. */
-function examples(language: string): string[] {
-  const found = README.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))
+/** @returns The examples in a language, as they stand in a document. */
+function examples(document: string, language: string): string[] {
+  const text = readFileSync(`${ROOT}/${document}`, 'utf8')
+  const found = text.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))
   return [...found].map(([, code = '']) => code)
 }
 
@@ -58,7 +58,7 @@ async function tryOut(
 
 test('README: the script tag works as it stands', { timeout: 60_000 }, () => {
   const code = readFileSync(`${ROOT}/dist/voice-agent.js`, 'utf8')
-  return tryOut(examples('html')[0]!, {
+  return tryOut(examples('README.md', 'html')[0]!, {
     script: { path: '/voice-agent.js', code },
     check: async (page) => {
       await page.getByRole('button', { name: /start/i }).click()
@@ -81,7 +81,7 @@ async function bundle(code: string): Promise<{ path: string; code: string }> {
 }
 
 test('README: the ES module works as it stands, with a bundler', { timeout: 60_000 }, async () => {
-  const script = await bundle(examples('ts')[0]!)
+  const script = await bundle(examples('README.md', 'ts')[0]!)
   await tryOut('<button>Talk</button><script type="module" src="/dist/example.js"></script>', {
     script,
     check: async (page) => {
@@ -92,8 +92,8 @@ test('README: the ES module works as it stands, with a bundler', { timeout: 60_0
   })
 })
 
-test('README: the example of the sound options works as it stands', { timeout: 60_000 }, async () => {
-  const code = `${exampleOf('ducking')}
+test('docs/sound.md: the example works as it stands', { timeout: 60_000 }, async () => {
+  const code = `${examples('docs/sound.md', 'ts')[0]}
     session.on('transcript', ({ entry }) => console.log(entry.role, entry.text))
     document.querySelector('button').onclick = async () => {
       await session.start()
@@ -112,18 +112,13 @@ test('README: the example of the sound options works as it stands', { timeout: 6
   })
 })
 
-/** @returns The first example that holds this. */
-function exampleOf(word: string): string {
-  return examples('ts').find((code) => code.includes(word)) ?? assert.fail(`No example has ${word}`)
-}
-
-test('README: the captions are written as it stands, and exported at the end', {
+test('docs/captions.md: the captions are written as it stands, and exported at the end', {
   timeout: 60_000,
 }, async () => {
   const html =
     '<button>Talk</button><a id="stop" href="#">Stop</a><p id="captions"></p><script type="module" src="/dist/example.js"></script>'
   await tryOut(html, {
-    script: await bundle(exampleOf('transcriptToWebVTT')),
+    script: await bundle(examples('docs/captions.md', 'ts')[0]!),
     emulator: { transcribe: () => 'Ask not what your country can do for you' },
     check: async (page) => {
       const final = page.waitForEvent('console', (message) => /^final ask not what/i.test(message.text()))
@@ -137,8 +132,8 @@ test('README: the captions are written as it stands, and exported at the end', {
   })
 })
 
-test('README: the tool is called as it stands', { timeout: 60_000 }, async () => {
-  const code = `${exampleOf('defineTool')}
+test('docs/tools.md: the tool is called as it stands', { timeout: 60_000 }, async () => {
+  const code = `${examples('docs/tools.md', 'ts')[0]}
     document.querySelector('button').onclick = async () => {
       session.muted = true // The recorded speech would interrupt the answer.
       await session.start()
@@ -155,10 +150,10 @@ test('README: the tool is called as it stands', { timeout: 60_000 }, async () =>
   })
 })
 
-test('README: the tool in HTML is called as it stands', { timeout: 60_000 }, async () => {
-  const html = `<script type="module" src="/dist/voice-agent.js"></script>${examples('html')[1]}
+test('docs/tools.md: the tool in HTML is called as it stands', { timeout: 60_000 }, async () => {
+  const html = `<script type="module" src="/dist/voice-agent.js"></script>${examples('docs/tools.md', 'html')[0]}
     <script type="module" src="/dist/example.js"></script>`
-  const code = `${examples('js')[0]}
+  const code = `${examples('docs/tools.md', 'js')[0]}
     const agent = document.querySelector('voice-agent')
     agent.muted = true // The recorded speech would interrupt the answer.
     agent.addEventListener('statechange', ({ detail }) => {
