@@ -1,12 +1,14 @@
 /** Runs all parts of the tests, or those named as arguments; on the project's own Node. */
 import { globSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { findFirefox } from '../test/support/firefox.ts'
 import { ensureChromium } from './browser.mjs'
 import { build } from './build.mjs'
 import { buildDemos, DEMOS } from './demos.mjs'
 import { fail, ROOT, run } from './environment.mjs'
 import { ensureFirefox, ensurePrograms } from './packages.mjs'
 import { ensureAllPython, pythonBackends, testPython } from './python.mjs'
+import { checkSkipped } from './support.mjs'
 
 const CACHE = join(ROOT, '.cache')
 /** Where tests of the relay record what it lets out; the part `secrets` looks through it. */
@@ -30,6 +32,9 @@ const OPERATION = [
 
 /** The apps in several frameworks, which are built first. */
 const APPS = ['test/e2e/frameworks.test.ts']
+
+/** What Firefox does too: every way through a conversation that a user has, and what is seen of it. */
+const IN_FIREFOX = 'test/e2e/{controls,failures,layouts,start,tools,worklets}.test.ts'
 
 /** The suite that judges relays, judged by faulty ones; mostly it waits, so it must not hold up the other modules. */
 const CONFORMANCE = 'server/conformance/test/*.test.ts'
@@ -62,15 +67,35 @@ async function unitTests() {
   return nodeTests('unit', patterns, { env: { RELAY_OUTPUT }, exclude: [...OPERATION, CONFORMANCE] })()
 }
 
-async function browserTests() {
-  const totals = join(CACHE, 'browser-totals.json')
+async function browserTests({ config = 'web-test-runner.config.mjs', name = 'browser' } = {}) {
+  const totals = join(CACHE, `${name}-totals.json`)
   rmSync(totals, { force: true })
-  const code = await run('web-test-runner', ['--config', 'web-test-runner.config.mjs'])
+  const code = await run('web-test-runner', ['--config', config])
   try {
     return { code, ...JSON.parse(readFileSync(totals, 'utf8')) }
   } catch {
     // The runner ended before it had totals: it said why.
     return { code: code || 1, passed: 0, failed: 1 }
+  }
+}
+
+/** Both suites in Firefox, where there is one, and what was skipped there against what is said of it. */
+async function firefoxTests() {
+  if (!findFirefox()) {
+    const advice = 'Firefox was not found: install firefox-esr, or set FIREFOX_PATH'
+    if (process.env.CI) fail(advice)
+    console.log(`Skipped: ${advice}`)
+    return { code: 0, passed: 0, failed: 0 }
+  }
+  const unit = await browserTests({ config: 'web-test-runner.firefox.config.mjs', name: 'firefox' })
+  const env = { TEST_BROWSER: 'firefox' }
+  const whole = await nodeTests('firefox-e2e', [IN_FIREFOX], { concurrency: 1, env })()
+  const problems = checkSkipped()
+  for (const problem of problems) console.error(problem)
+  return {
+    code: unit.code || whole.code || problems.length,
+    passed: unit.passed + whole.passed,
+    failed: unit.failed + whole.failed + problems.length,
   }
 }
 
@@ -129,7 +154,8 @@ const PARTS = {
   python: pythonTests,
   backends: withPython(nodeTests('backends', ['test/backends/*.test.ts'], { env: { RELAY_OUTPUT } })),
   secrets: nodeTests('secrets', ['server/*/test-after/*.test.ts']),
-  browser: browserTests,
+  browser: () => browserTests(),
+  firefox: firefoxTests,
   clients: withPython(nodeTests('clients', ['test/official-clients/*.test.ts'])),
   e2e: nodeTests('e2e', ['test/e2e/*.test.ts'], { concurrency: 1, exclude: APPS }),
   demos,
@@ -142,7 +168,7 @@ if (unknown) fail(`there is no part "${unknown}": choose from ${Object.keys(PART
 
 process.env.CHROMIUM_PATH = await ensureChromium()
 ensurePrograms()
-if (asked.length === 0 || asked.includes('e2e')) ensureFirefox()
+if (asked.length === 0 || asked.some((part) => ['e2e', 'firefox'].includes(part))) ensureFirefox()
 await build()
 mkdirSync(CACHE, { recursive: true })
 

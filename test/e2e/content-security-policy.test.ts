@@ -287,7 +287,7 @@ describe('Content-Security-Policy', { concurrency: true }, () => {
     const sound = await startSoundServer()
     if (!sound && process.platform === 'linux') return t.skip('PulseAudio was not found: install pulseaudio')
     t.after(() => sound?.close())
-    const browser = await launch(firefoxOptions(firefox ?? '', sound?.env))
+    const browser = await launch(firefoxOptions(firefox ?? '', sound))
     t.after(() => browser.close())
     await judge(t, browser)
     await judgeParts(t, browser)

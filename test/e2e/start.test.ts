@@ -4,8 +4,8 @@ import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
-import { type Browser, chromium, type Locator, type Page } from 'playwright'
-import { chromiumOptions } from '../support/chromium.mjs'
+import type { Browser, Locator, Page } from 'playwright'
+import { launchBrowser } from '../support/browser.ts'
 import { npmStart, type Started } from '../support/npm-start.ts'
 import { type WatchedPage, watchedPage } from '../support/watched-page.ts'
 
@@ -16,7 +16,7 @@ let browser: Browser
 
 before(async () => {
   started = await npmStart()
-  browser = await chromium.launch(chromiumOptions())
+  browser = await launchBrowser()
 })
 after(async () => {
   await browser.close()
