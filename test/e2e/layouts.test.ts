@@ -24,7 +24,7 @@ let browser: Browser
 
 before(async () => {
   started = await npmStart()
-  browser = await launchBrowser()
+  browser = await launchBrowser({ lessMotion: true })
 })
 after(async () => {
   await browser.close()
@@ -225,7 +225,8 @@ const NOTE = `
     const call = target[name]
     target[name] = function (...given) { asked.push(name); return call.apply(this, given) }
   }
-  note(MediaDevices.prototype, 'getUserMedia')
+  // Firefox also runs this in the empty page before, which has none.
+  if (globalThis.MediaDevices) note(MediaDevices.prototype, 'getUserMedia')
   note(globalThis, 'fetch')
   globalThis.WebSocket = class extends WebSocket { constructor(...given) { asked.push('WebSocket'); super(...given) } }
 `

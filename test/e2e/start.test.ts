@@ -106,8 +106,9 @@ test('npm start: /two.html has two agents, and one is not touched by the other',
 }, async () => {
   const { page, problems } = await open('/two.html')
   assert.deepEqual(await audit(page), [])
+  // Not by their role: where Playwright reckons the name of a region, a process of Firefox 153 crashes.
   const [first, second] = ['OpenAI Realtime', 'Deepgram Agent'].map((name) =>
-    page.getByRole('region', { name }),
+    page.locator('section').filter({ has: page.getByRole('heading', { name }) }),
   )
   assert.ok(first && second)
   const converses = (agent: Locator) =>

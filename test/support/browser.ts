@@ -11,16 +11,18 @@ export function notInFirefox(reason: string): { skip?: string } {
   return FIREFOX ? { skip: reason } : {}
 }
 
-/** Starts the browser of this run, whose microphones are granted and hear recorded speech. */
-export async function launchBrowser(): Promise<Browser> {
+/**
+ * Starts the browser of this run, whose microphones are granted and hear recorded speech.
+ *
+ * @param options `lessMotion`: all pages of Firefox ask for it, where those of Chromium are told one by one.
+ */
+export async function launchBrowser({ lessMotion = false } = {}): Promise<Browser> {
   if (!FIREFOX) return chromium.launch(chromiumOptions())
   const path = findFirefox()
   if (!path) throw new Error('Firefox was not found: install firefox-esr, or set FIREFOX_PATH')
   const sound = await startSoundServer()
-  // Every page asks for less motion, as Firefox has no command for it.
-  const browser = await firefox.launch(
-    playwrightFirefoxOptions(path, sound, { 'ui.prefersReducedMotion': 1 }),
-  )
+  const preferences = { 'ui.prefersReducedMotion': Number(lessMotion) }
+  const browser = await firefox.launch(playwrightFirefoxOptions(path, sound, preferences))
   browser.once('disconnected', () => void sound?.close())
   return browser
 }
