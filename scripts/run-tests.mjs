@@ -1,12 +1,11 @@
 /** Runs all parts of the tests, or those named as arguments; on the project's own Node. */
 import { globSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { findFirefox } from '../test/support/firefox.ts'
 import { ensureChromium } from './browser.mjs'
 import { build } from './build.mjs'
 import { buildDemos, DEMOS } from './demos.mjs'
 import { fail, ROOT, run } from './environment.mjs'
-import { ensureFirefox, ensurePrograms } from './packages.mjs'
+import { ensureFirefox, ensurePrograms, firefoxAdvice } from './packages.mjs'
 import { ensureAllPython, pythonBackends, testPython } from './python.mjs'
 import { checkSkipped } from './support.mjs'
 
@@ -81,8 +80,8 @@ async function browserTests({ config = 'web-test-runner.config.mjs', name = 'bro
 
 /** Both suites in Firefox, where there is one, and what was skipped there against what is said of it. */
 async function firefoxTests() {
-  if (!findFirefox()) {
-    const advice = 'Firefox was not found: install firefox-esr, or set FIREFOX_PATH'
+  const advice = firefoxAdvice()
+  if (advice) {
     if (process.env.CI) fail(advice)
     console.log(`Skipped: ${advice}`)
     return { code: 0, passed: 0, failed: 0 }
@@ -90,7 +89,8 @@ async function firefoxTests() {
   const unit = await browserTests({ config: 'web-test-runner.firefox.config.mjs', name: 'firefox' })
   const env = { TEST_BROWSER: 'firefox' }
   const whole = await nodeTests('firefox-e2e', [IN_FIREFOX], { concurrency: 1, env })()
-  const problems = checkSkipped()
+  // Without totals the runner has said why.
+  const problems = unit.skipped ? checkSkipped() : []
   for (const problem of problems) console.error(problem)
   return {
     code: unit.code || whole.code || problems.length,
