@@ -4,16 +4,18 @@ import { defaultReporter } from '@web/test-runner'
 import { playwrightLauncher } from '@web/test-runner-playwright'
 import { chromiumOptions } from './test/support/chromium.mjs'
 
-/** The totals, for the last line of the whole run. */
-function totals() {
+/** The totals, for the last line of the whole run, and what was skipped, for the list of what is supported. */
+export function totals(file) {
   return {
     onTestRunFinished({ sessions }) {
       let passed = 0
       let failed = 0
+      const skipped = []
       const walk = (suite) => {
         for (const test of suite.tests) {
           if (test.passed) passed++
-          else if (!test.skipped) failed++
+          else if (test.skipped) skipped.push(test.name)
+          else failed++
         }
         suite.suites.forEach(walk)
       }
@@ -22,7 +24,7 @@ function totals() {
         failed += errors.length
       }
       mkdirSync('.cache', { recursive: true })
-      writeFileSync('.cache/browser-totals.json', JSON.stringify({ passed, failed }))
+      writeFileSync(file, JSON.stringify({ passed, failed, skipped }))
     },
   }
 }
@@ -34,8 +36,16 @@ async function mockServiceWorker(context, next) {
   context.body = readFileSync('node_modules/msw/lib/mockServiceWorker.js', 'utf8')
 }
 
+/** Serves a page that allows nothing but what comes from its own origin. */
+async function strictPage(context, next) {
+  if (context.path !== '/strict.html') return next()
+  context.type = 'html'
+  context.set('content-security-policy', "default-src 'self'")
+  context.body = '<!doctype html><title>Strict</title>'
+}
+
 export default {
-  middleware: [mockServiceWorker],
+  middleware: [mockServiceWorker, strictPage],
   files: ['test/{audio,auth,elements,providers,session,testing,transport,util}/**/*.test.ts'],
   nodeResolve: { exportConditions: ['browser'] },
   plugins: [esbuildPlugin({ ts: true, target: 'es2022' })],
@@ -52,5 +62,8 @@ export default {
   testFramework: { config: { ui: 'bdd', timeout: 20_000 } },
   testsStartTimeout: 60_000,
   testsFinishTimeout: 180_000,
-  reporters: [defaultReporter({ reportTestProgress: false, reportTestResults: true }), totals()],
+  reporters: [
+    defaultReporter({ reportTestProgress: false, reportTestResults: true }),
+    totals('.cache/browser-totals.json'),
+  ],
 }

@@ -58,6 +58,15 @@ export function ensureDeployPrograms() {
     console.log(`voicewire: ${rest.join(', ')} could not be installed. Tests that need it are left out.`)
 }
 
+/** @returns What is missing for the tests in Firefox, and what to do; null where nothing is. */
+export function firefoxAdvice() {
+  if (!process.env.FIREFOX_PATH && !installed('firefox') && !installed('firefox-esr'))
+    return 'Firefox was not found: install firefox-esr, or set FIREFOX_PATH'
+  if (process.platform === 'linux' && !installed('pulseaudio'))
+    return 'PulseAudio was not found: install pulseaudio'
+  return null
+}
+
 /** Ends the process with advice where a program is missing and cannot be installed. */
 export function ensurePrograms() {
   const missing = () => Object.keys(PACKAGES).filter((program) => !installed(program))

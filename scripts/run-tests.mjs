@@ -7,9 +7,10 @@ import { buildDemos, DEMOS } from './demos.mjs'
 import { buildDocs } from './docs.mjs'
 import { fail, ROOT, run } from './environment.mjs'
 import { runLanes } from './lanes.mjs'
-import { ensureDeployPrograms, ensureFirefox, ensurePrograms } from './packages.mjs'
+import { ensureDeployPrograms, ensureFirefox, ensurePrograms, firefoxAdvice } from './packages.mjs'
 import { installPublished } from './published.mjs'
 import { ensureAllPython, ensurePython, pythonBackends, testPython } from './python.mjs'
+import { checkSkipped } from './support.mjs'
 
 const CACHE = join(ROOT, '.cache')
 /** Where tests of the relay record what it lets out; the part `secrets` looks through it. */
@@ -33,6 +34,9 @@ const OPERATION = [
 
 /** The apps in several frameworks, which are built first. */
 const APPS = ['test/e2e/frameworks.test.ts']
+
+/** What Firefox does too: every way through a conversation that a user has, and what is seen of it. */
+const IN_FIREFOX = 'test/e2e/{controls,failures,layouts,start,tools,worklets}.test.ts'
 
 /** The suite that judges relays, judged by faulty ones; mostly it waits, so it must not hold up the other modules. */
 const CONFORMANCE = 'server/conformance/test/*.test.ts'
@@ -73,15 +77,36 @@ async function unitTests() {
   return nodeTests('unit', patterns, { env: { RELAY_OUTPUT }, exclude: [...OPERATION, CONFORMANCE] })()
 }
 
-async function browserTests() {
-  const totals = join(CACHE, 'browser-totals.json')
+async function browserTests({ config = 'web-test-runner.config.mjs', name = 'browser' } = {}) {
+  const totals = join(CACHE, `${name}-totals.json`)
   rmSync(totals, { force: true })
-  const code = await run('web-test-runner', ['--config', 'web-test-runner.config.mjs'])
+  const code = await run('web-test-runner', ['--config', config])
   try {
     return { code, ...JSON.parse(readFileSync(totals, 'utf8')) }
   } catch {
     // The runner ended before it had totals: it said why.
     return { code: code || 1, passed: 0, failed: 1 }
+  }
+}
+
+/** Both suites in Firefox, where there is one, and what was skipped there against what is said of it. */
+async function firefoxTests() {
+  const advice = firefoxAdvice()
+  if (advice) {
+    if (process.env.CI) fail(advice)
+    console.log(`Skipped: ${advice}`)
+    return { code: 0, passed: 0, failed: 0 }
+  }
+  const unit = await browserTests({ config: 'web-test-runner.firefox.config.mjs', name: 'firefox' })
+  const env = { TEST_BROWSER: 'firefox' }
+  const whole = await nodeTests('firefox-e2e', [IN_FIREFOX], { concurrency: 1, env })()
+  // Without totals the runner has said why.
+  const problems = unit.skipped ? checkSkipped() : []
+  for (const problem of problems) console.error(problem)
+  return {
+    code: unit.code || whole.code || problems.length,
+    passed: unit.passed + whole.passed,
+    failed: unit.failed + whole.failed + problems.length,
   }
 }
 
@@ -164,7 +189,8 @@ const PARTS = {
   backends: withPython(nodeTests('backends', ['test/backends/*.test.ts'], { env: { RELAY_OUTPUT } })),
   deploy,
   secrets: nodeTests('secrets', ['server/*/test-after/*.test.ts']),
-  browser: browserTests,
+  browser: () => browserTests(),
+  firefox: firefoxTests,
   snippets: withPython(nodeTests('snippets', ['test/docs/*.test.ts'])),
   clients: withPython(nodeTests('clients', ['test/official-clients/*.test.ts'])),
   e2e: nodeTests('e2e', ['test/e2e/*.test.ts'], { concurrency: 1, exclude: APPS }),
@@ -202,7 +228,7 @@ const LANES = [
     'snippets',
     'docs',
   ],
-  ['browser', 'e2e', 'demos', 'packages', 'survival'],
+  ['browser', 'firefox', 'e2e', 'demos', 'packages', 'survival'],
 ]
 
 const asked = process.argv.slice(2)
@@ -216,7 +242,7 @@ const report = process.env.VOICEWIRE_PART_REPORT
 if (!report) {
   process.env.CHROMIUM_PATH = await ensureChromium()
   ensurePrograms()
-  if (asked.length === 0 || asked.includes('e2e')) ensureFirefox()
+  if (asked.length === 0 || asked.some((part) => ['e2e', 'firefox'].includes(part))) ensureFirefox()
   if (asked.length === 0) ensureForAll()
   await build()
 }

@@ -70,10 +70,12 @@ async function createLater(
 ): Promise<VoiceSession> {
   const given = settings.sessionOptions.audioContext
   const context = given ?? new AudioContext({ latencyHint: 'interactive' })
+  let closing: Promise<void> | undefined
   // Without a gesture it may stay pending until there is one.
   context.resume().catch(() => {})
   const close = (): void => {
-    if (!given && context.state !== 'closed') void context.close()
+    // A context that is being closed says so only when it is: a second time would be an error.
+    if (!given) closing ??= context.close()
   }
   signal.addEventListener('abort', close)
   try {
@@ -82,7 +84,7 @@ async function createLater(
     const session = makeSession(settings, adapter(settings), tools, {
       // Asked for at each start; nothing where the session has to make one of its own.
       get audioContext() {
-        return (context.state === 'closed' && !given ? undefined : context) as AudioContext
+        return (closing ? undefined : context) as AudioContext
       },
     })
     session.on('statechange', ({ state }) => {

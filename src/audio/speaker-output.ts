@@ -1,3 +1,5 @@
+import { isFirefox } from '../util/firefox.ts'
+
 /** Time constant of a change in volume: no step to be heard, no wait either. */
 const VOLUME_SECONDS = 0.015
 /** −12 dB: speech that is still understood, and no longer covers who speaks against it. */
@@ -5,6 +7,11 @@ export const DUCKED_GAIN = 10 ** (-12 / 20)
 /** Time constants of ducking: 95 % of the way in 30 ms, as somebody speaks, and in 200 ms once they may have stopped. */
 const DUCK_SECONDS = 0.01
 const UNDUCK_SECONDS = 0.065
+/**
+ * In Firefox a change begins so much later. Where one begins before the audio thread hears of it, it leaves out what
+ * would be over by then, which is a step.
+ */
+const FIREFOX_LEAD_SECONDS = 0.03
 
 /** The way from what is played to the context's destination: volume, ducking, and a stream for those who record. */
 export class SpeakerOutput {
@@ -52,7 +59,7 @@ export class SpeakerOutput {
       throw new RangeError(`Cannot set volume as it must be in 0…1: current value is ${volume}`)
     }
     this.#volume = volume
-    this.#volumeGain.gain.setTargetAtTime(volume, this.#context.currentTime, VOLUME_SECONDS)
+    this.#volumeGain.gain.setTargetAtTime(volume, this.#soon, VOLUME_SECONDS)
   }
 
   get ducked(): boolean {
@@ -62,9 +69,12 @@ export class SpeakerOutput {
   set ducked(ducked: boolean) {
     if (ducked === this.#ducked) return
     this.#ducked = ducked
-    const { currentTime } = this.#context
-    if (ducked) this.#duckGain.gain.setTargetAtTime(DUCKED_GAIN, currentTime, DUCK_SECONDS)
-    else this.#duckGain.gain.setTargetAtTime(1, currentTime, UNDUCK_SECONDS)
+    if (ducked) this.#duckGain.gain.setTargetAtTime(DUCKED_GAIN, this.#soon, DUCK_SECONDS)
+    else this.#duckGain.gain.setTargetAtTime(1, this.#soon, UNDUCK_SECONDS)
+  }
+
+  get #soon(): number {
+    return this.#context.currentTime + (isFirefox() ? FIREFOX_LEAD_SECONDS : 0)
   }
 
   /** Lets go of the destination; what is connected to `node` besides gets silence. */

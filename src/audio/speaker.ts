@@ -1,4 +1,5 @@
 import type { VoiceError } from '../errors.ts'
+import { isFirefox } from '../util/firefox.ts'
 import { workletFailed } from './audio-error.ts'
 import { type AudioFormat, bytesPerSample } from './audio-format.ts'
 import { CutItems } from './cut-items.ts'
@@ -296,7 +297,7 @@ export class Speaker {
    * and the page stands still for good.
    */
   get #latency(): number {
-    if (/firefox/i.test(navigator.userAgent)) return 0
+    if (isFirefox()) return 0
     return Math.min(MAX_LATENCY_SECONDS, Math.max(0, this.#options.context.outputLatency || 0))
   }
 

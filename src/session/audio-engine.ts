@@ -10,6 +10,7 @@ import type { SpeechDetector } from '../audio/speech-detector.ts'
 import { VoiceError } from '../errors.ts'
 import type { VoiceWarning } from '../events.ts'
 import type { Provider } from '../providers/provider.ts'
+import { isFirefox } from '../util/firefox.ts'
 import type { Chunk } from './audio-backlog.ts'
 import { WakeLock } from './wake-lock.ts'
 
@@ -263,7 +264,7 @@ export class AudioEngine {
     const asked = microphone?.echoCancellation ?? true
     const granted = this.microphone?.settings?.echoCancellation !== false
     // Firefox's canceller takes away nothing of a context at another rate than 48 kHz.
-    const deaf = /firefox/i.test(navigator.userAgent) && context.sampleRate !== 48_000
+    const deaf = isFirefox() && context.sampleRate !== 48_000
     if (asked !== false && granted && !deaf) return
     onwarning({
       code: 'echo-cancellation-unlikely',

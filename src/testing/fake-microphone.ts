@@ -50,6 +50,7 @@ export function fakeMicrophone(
 ): FakeMicrophone {
   const context = audioContext ?? new AudioContext()
   const destination = new MediaStreamAudioDestinationNode(context, { channelCount: 1 })
+  for (const track of destination.stream.getTracks()) hearScripts(track)
   const stopped = Promise.withResolvers<void>()
   const sources = new Set<AudioBufferSourceNode>()
   let ended = Promise.resolve()
@@ -106,6 +107,20 @@ export function fakeMicrophone(
     play,
     stop,
   }
+}
+
+/**
+ * Firefox tells those who listen to a track nothing that a script dispatches, unless a fourth argument of its own asks
+ * for that.
+ *
+ * @see https://searchfox.org/mozilla-central/source/dom/webidl/EventTarget.webidl
+ */
+function hearScripts(track: MediaStreamTrack): void {
+  const listen = track.addEventListener as (...given: unknown[]) => void
+  Object.defineProperty(track, 'addEventListener', {
+    configurable: true,
+    value: (...[type, listener, options]: unknown[]) => listen.call(track, type, listener, options, true),
+  })
 }
 
 /** @returns The sound at a rate, beginning where it began. */

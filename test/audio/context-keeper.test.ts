@@ -47,10 +47,9 @@ describe('ContextKeeper', () => {
   it('resumes a context that was suspended', async () => {
     const { context } = await setUp()
     const suspended = changed(context, 'suspended')
-    const running = changed(context, 'running')
     await context.suspend()
     await suspended
-    await running
+    await changed(context, 'running')
     expect(context.state).to.equal('running')
   })
 

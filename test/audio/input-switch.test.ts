@@ -307,7 +307,7 @@ describe('InputSwitch', () => {
     expect(microphone.stream).to.equal(null)
     await until(() => told.length === 2)
     expect(told).to.deep.equal(['microphone-replaced', 'change'])
-    expect(warnings[0]!.message).to.contain('Fake Default Audio Input')
+    expect(warnings[0]!.message).to.contain(streams[1]!.getAudioTracks()[0]!.label)
     expect(asked[1]!.deviceId).to.equal(undefined)
     expect(microphone.stream).to.equal(streams[1])
     await loud()

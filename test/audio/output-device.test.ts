@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { OutputDevice } from '../../src/audio/output-device.ts'
 import { VoiceError } from '../../src/errors.ts'
+import { itNeeds } from '../support/abilities.ts'
 
 const contexts: AudioContext[] = []
 const devices: OutputDevice[] = []
@@ -41,22 +42,28 @@ describe('OutputDevice', () => {
     for (const context of contexts.splice(0)) await context.close()
   })
 
-  it('set() plays through another device, and back through the system’s choice', async () => {
-    const { context, device, changed } = setUp()
-    const id = await otherDevice()
-    expect(id).to.match(/./)
-    await device.set(id)
-    await changed
-    expect([device.id, (context as AudioContext & { sinkId: string }).sinkId]).to.deep.equal([id, id])
-    await device.set('')
-    expect(device.id).to.equal('')
-  })
+  itNeeds('AudioContext.setSinkId')(
+    'set() plays through another device, and back through the system’s choice',
+    async () => {
+      const { context, device, changed } = setUp()
+      const id = await otherDevice()
+      expect(id).to.match(/./)
+      await device.set(id)
+      await changed
+      expect([device.id, (context as AudioContext & { sinkId: string }).sinkId]).to.deep.equal([id, id])
+      await device.set('')
+      expect(device.id).to.equal('')
+    },
+  )
 
-  it('set() rejects with output-device-not-found and stays where it was', async () => {
-    const { device } = setUp()
-    const error = await rejection(device.set('none'))
-    expect([error.code, error.phase, device.id]).to.deep.equal(['output-device-not-found', 'audio', ''])
-  })
+  itNeeds('AudioContext.setSinkId')(
+    'set() rejects with output-device-not-found and stays where it was',
+    async () => {
+      const { device } = setUp()
+      const error = await rejection(device.set('none'))
+      expect([error.code, error.phase, device.id]).to.deep.equal(['output-device-not-found', 'audio', ''])
+    },
+  )
 
   it('set() rejects with output-device-denied where the page may not', async () => {
     const { context, device } = setUp()
@@ -71,13 +78,16 @@ describe('OutputDevice', () => {
     await device.set('')
   })
 
-  it('falls back to the system’s choice when the device goes away', async () => {
-    const { context, device, codes, changed } = setUp()
-    await device.set(await otherDevice())
-    await changed
-    const back = new Promise((resolve) => context.addEventListener('sinkchange', resolve, { once: true }))
-    context.dispatchEvent(new Event('error'))
-    await back
-    expect([device.id, codes]).to.deep.equal(['', ['output-device-replaced']])
-  })
+  itNeeds('AudioContext.setSinkId')(
+    'falls back to the system’s choice when the device goes away',
+    async () => {
+      const { context, device, codes, changed } = setUp()
+      await device.set(await otherDevice())
+      await changed
+      const back = new Promise((resolve) => context.addEventListener('sinkchange', resolve, { once: true }))
+      context.dispatchEvent(new Event('error'))
+      await back
+      expect([device.id, codes]).to.deep.equal(['', ['output-device-replaced']])
+    },
+  )
 })

@@ -4,6 +4,7 @@ import { decodePCM16, encodePCM16 } from '../../src/audio/pcm.ts'
 import { Resampler } from '../../src/audio/resampler.ts'
 import type { PlaybackCommand, PlaybackMessage } from '../../src/audio/worklet-messages.ts'
 import { playbackWorklet } from '../../src/audio/worklet-source.ts'
+import { itNeeds } from '../support/abilities.ts'
 import { obeyed, observe } from './support/observed-context.ts'
 import { bandAmplitude, concatenate, decibels, firstDifference, fitSine, sine } from './support/signal.ts'
 
@@ -66,27 +67,33 @@ describe('voicewire-playback', () => {
     expect(decibels(amplitude / 0.9)).to.be.within(-0.01, 0.01)
   })
 
-  it('cuts a tone within 5 ms and a quantum, without a click, and tells what was rendered', async () => {
-    const { send, play, at, render, messages } = await offline()
-    play('a', encodePCM16(sine(440, STREAM_RATE, STREAM_RATE, 0.8)))
-    const cut = (48_000 * 0.4) / 128
-    const resumed = at((cut * 128) / 48_000, () => send({ type: 'clear', id: 3 }))
-    const output = await render()
-    await resumed
-    const silentFrom = cut * 128 + 240
-    expect(output.subarray(silentFrom + 128).every((x) => x === 0)).to.equal(true)
-    expect(Math.max(...output.subarray(silentFrom).map(Math.abs))).to.be.below(0.0008)
-    expect(
-      decibels(bandAmplitude(output.slice(cut * 128 - 2048, cut * 128 + 2048), 48_000, 4000, 12_000)),
-    ).to.be.below(-90)
-    const cleared = messages.find((message) => message.type === 'cleared')
-    const delay = new Resampler({ inputRate: STREAM_RATE, outputRate: 48_000 }).delaySeconds
-    expect(cleared?.id).to.equal(3)
-    expect(cleared?.progress.items[0]?.itemId).to.equal('a')
-    expect(cleared?.progress.items[0]?.rendered).to.be.closeTo((silentFrom / 48_000 - delay) * STREAM_RATE, 8)
-  })
+  itNeeds('OfflineAudioContext.suspend')(
+    'cuts a tone within 5 ms and a quantum, without a click, and tells what was rendered',
+    async () => {
+      const { send, play, at, render, messages } = await offline()
+      play('a', encodePCM16(sine(440, STREAM_RATE, STREAM_RATE, 0.8)))
+      const cut = (48_000 * 0.4) / 128
+      const resumed = at((cut * 128) / 48_000, () => send({ type: 'clear', id: 3 }))
+      const output = await render()
+      await resumed
+      const silentFrom = cut * 128 + 240
+      expect(output.subarray(silentFrom + 128).every((x) => x === 0)).to.equal(true)
+      expect(Math.max(...output.subarray(silentFrom).map(Math.abs))).to.be.below(0.0008)
+      expect(
+        decibels(bandAmplitude(output.slice(cut * 128 - 2048, cut * 128 + 2048), 48_000, 4000, 12_000)),
+      ).to.be.below(-90)
+      const cleared = messages.find((message) => message.type === 'cleared')
+      const delay = new Resampler({ inputRate: STREAM_RATE, outputRate: 48_000 }).delaySeconds
+      expect(cleared?.id).to.equal(3)
+      expect(cleared?.progress.items[0]?.itemId).to.equal('a')
+      expect(cleared?.progress.items[0]?.rendered).to.be.closeTo(
+        (silentFrom / 48_000 - delay) * STREAM_RATE,
+        8,
+      )
+    },
+  )
 
-  it('falls silent for good when it is told to close', async () => {
+  itNeeds('OfflineAudioContext.suspend')('falls silent for good when it is told to close', async () => {
     const { context, send, play, render } = await offline()
     play('a', encodePCM16(sine(440, STREAM_RATE, STREAM_RATE, 0.8)))
     // A closed port answers no more: another processor of the same thread does.

@@ -6,6 +6,7 @@ import { Resampler } from '../../src/audio/resampler.ts'
 import { Speaker, type SpeakerOptions, type SpeakerWarning } from '../../src/audio/speaker.ts'
 import { DUCKED_GAIN } from '../../src/audio/speaker-output.ts'
 import type { VoiceError } from '../../src/errors.ts'
+import { itNeeds } from '../support/abilities.ts'
 import { observe, Recording, recordDestination } from './support/observed-context.ts'
 import { concatenate, decibels, firstDifference, noise, sine } from './support/signal.ts'
 
@@ -102,48 +103,57 @@ describe('Speaker', () => {
     expect(drains).to.equal(1)
   })
 
-  it('ondrain is called when the last sample was heard, not when it was rendered', async () => {
-    const { context, speaker, recording, drained } = await open({ latency: 0.2 })
-    speaker.play('a', bytes(tone(50)))
-    speaker.end('a')
-    await recording.until(() => sounding(recording) >= 2400)
-    const rendered = context.currentTime
-    expect(speaker.playing).to.equal(true)
-    await drained
-    expect(context.currentTime - rendered).to.be.above(0.15)
-  })
+  itNeeds('outputLatency, which is not asked for in Firefox')(
+    'ondrain is called when the last sample was heard, not when it was rendered',
+    async () => {
+      const { context, speaker, recording, drained } = await open({ latency: 0.2 })
+      speaker.play('a', bytes(tone(50)))
+      speaker.end('a')
+      await recording.until(() => sounding(recording) >= 2400)
+      const rendered = context.currentTime
+      expect(speaker.playing).to.equal(true)
+      await drained
+      expect(context.currentTime - rendered).to.be.above(0.15)
+    },
+  )
 
-  it('ondrain waits for sound that is given during the latency', async () => {
-    const { speaker, recording, drained } = await open({ latency: 0.1 })
-    speaker.play('a', bytes(tone(50)))
-    speaker.end('a')
-    await recording.until(() => sounding(recording) >= 2400)
-    speaker.play('b', bytes(tone(200)))
-    speaker.end('b')
-    await drained
-    expect(sounding(recording)).to.be.at.least(250 * 48)
-  })
+  itNeeds('outputLatency, which is not asked for in Firefox')(
+    'ondrain waits for sound that is given during the latency',
+    async () => {
+      const { speaker, recording, drained } = await open({ latency: 0.1 })
+      speaker.play('a', bytes(tone(50)))
+      speaker.end('a')
+      await recording.until(() => sounding(recording) >= 2400)
+      speaker.play('b', bytes(tone(200)))
+      speaker.end('b')
+      await drained
+      expect(sounding(recording)).to.be.at.least(250 * 48)
+    },
+  )
 
-  it('clear() tells what was heard: rendered less latency, of the item that plays and those that wait', async () => {
-    const latency = 0.08
-    const { speaker, recording } = await open({ latency })
-    speaker.play('a', bytes(tone(3000)))
-    speaker.end('a')
-    speaker.play('b', bytes(tone(1000)))
-    await recording.until(() => sounding(recording) > 20_000)
-    const items = await speaker.clear()
-    await recording.until(() => recording.quanta.at(-1)!.every((x) => x === 0))
-    const delay = new Resampler({ inputRate: 24_000, outputRate: 48_000 }).delaySeconds
-    const rendered = sound(recording).findLastIndex((x) => Math.abs(x) > 1e-5) / 48_000
-    expect(items.map(({ itemId, receivedMs }) => [itemId, receivedMs])).to.deep.equal([
-      ['a', 3000],
-      ['b', 1000],
-    ])
-    expect(items[0]!.heardMs).to.be.closeTo((rendered - delay - latency) * 1000, 2)
-    expect(Number.isInteger(items[0]!.heardMs)).to.equal(true)
-    expect(items[1]!.heardMs).to.equal(0)
-    expect([speaker.playing, speaker.level]).to.deep.equal([false, 0])
-  })
+  itNeeds('outputLatency, which is not asked for in Firefox')(
+    'clear() tells what was heard: rendered less latency, of the item that plays and those that wait',
+    async () => {
+      const latency = 0.08
+      const { speaker, recording } = await open({ latency })
+      speaker.play('a', bytes(tone(3000)))
+      speaker.end('a')
+      speaker.play('b', bytes(tone(1000)))
+      await recording.until(() => sounding(recording) > 20_000)
+      const items = await speaker.clear()
+      await recording.until(() => recording.quanta.at(-1)!.every((x) => x === 0))
+      const delay = new Resampler({ inputRate: 24_000, outputRate: 48_000 }).delaySeconds
+      const rendered = sound(recording).findLastIndex((x) => Math.abs(x) > 1e-5) / 48_000
+      expect(items.map(({ itemId, receivedMs }) => [itemId, receivedMs])).to.deep.equal([
+        ['a', 3000],
+        ['b', 1000],
+      ])
+      expect(items[0]!.heardMs).to.be.closeTo((rendered - delay - latency) * 1000, 2)
+      expect(Number.isInteger(items[0]!.heardMs)).to.equal(true)
+      expect(items[1]!.heardMs).to.equal(0)
+      expect([speaker.playing, speaker.level]).to.deep.equal([false, 0])
+    },
+  )
 
   it('clear() falls silent, and play() after it begins anew', async () => {
     const { speaker, recording, drained } = await open()
@@ -281,27 +291,30 @@ describe('Speaker', () => {
     await recording.until(() => sounding(recording) > 4000)
   })
 
-  it('heard() tells at any moment what was heard, to the end and no further, and clears nothing', async () => {
-    const latency = 0.05
-    const { speaker, recording, drained } = await open({ latency })
-    expect(speaker.heard()).to.deep.equal([])
-    speaker.play('a', bytes(tone(400)))
-    speaker.play('b', bytes(tone(300)))
-    speaker.end('b')
-    const delayMs = new Resampler({ inputRate: 24_000, outputRate: 48_000 }).delaySeconds * 1000
-    const errors: number[] = []
-    for (let length = 4800; length <= 28_800; length += 4800) {
-      await recording.until(() => sound(recording).length >= length)
-      const items = speaker.heard()
-      const heard = items.find(({ itemId }) => itemId === 'a')?.heardMs ?? 400
-      const total = heard + (items.find(({ itemId }) => itemId === 'b')?.heardMs ?? 300)
-      errors.push(total - Math.max(0, sound(recording).length / 48 - delayMs - latency * 1000))
-    }
-    // The page learns of quanta after they were rendered, late on a busy machine; the clock has gone on meanwhile.
-    expect(errors.sort((a, b) => a - b)[3], `${errors}`).to.be.within(-12, 40)
-    await drained
-    expect(speaker.heard()).to.deep.equal([])
-  })
+  itNeeds('outputLatency, which is not asked for in Firefox')(
+    'heard() tells at any moment what was heard, to the end and no further, and clears nothing',
+    async () => {
+      const latency = 0.05
+      const { speaker, recording, drained } = await open({ latency })
+      expect(speaker.heard()).to.deep.equal([])
+      speaker.play('a', bytes(tone(400)))
+      speaker.play('b', bytes(tone(300)))
+      speaker.end('b')
+      const delayMs = new Resampler({ inputRate: 24_000, outputRate: 48_000 }).delaySeconds * 1000
+      const errors: number[] = []
+      for (let length = 4800; length <= 28_800; length += 4800) {
+        await recording.until(() => sound(recording).length >= length)
+        const items = speaker.heard()
+        const heard = items.find(({ itemId }) => itemId === 'a')?.heardMs ?? 400
+        const total = heard + (items.find(({ itemId }) => itemId === 'b')?.heardMs ?? 300)
+        errors.push(total - Math.max(0, sound(recording).length / 48 - delayMs - latency * 1000))
+      }
+      // The page learns of quanta after they were rendered, late on a busy machine; the clock has gone on meanwhile.
+      expect(errors.sort((a, b) => a - b)[3], `${errors}`).to.be.within(-12, 40)
+      await drained
+      expect(speaker.heard()).to.deep.equal([])
+    },
+  )
 
   it('play() drops sound that comes late for an item that was cut off, until it has ended', async () => {
     const { speaker, recording, drained } = await open()

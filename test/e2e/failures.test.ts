@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { type Browser, chromium, type Page } from 'playwright'
+import type { Browser, Page } from 'playwright'
 import type { Emulator, EmulatorConnection } from '../../server/emulator/src/index.ts'
-import { chromiumOptions } from '../support/chromium.mjs'
+import { launchBrowser } from '../support/browser.ts'
 import { type Entry, openSessionPage, start, status, until } from '../support/session-page.ts'
 import { type Stack, startStack } from '../support/stack.ts'
 
@@ -10,7 +10,7 @@ let stack: Stack
 let browser: Browser
 
 before(async () => {
-  browser = await chromium.launch(chromiumOptions())
+  browser = await launchBrowser()
   stack = await startStack({ emulator: { pace: { thinkMs: 0 } } })
 })
 after(async () => {

@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Browser, chromium, type Page } from 'playwright'
 import type { EmulatorConnection } from '../../server/emulator/src/index.ts'
+import { launchBrowser, notInFirefox } from '../support/browser.ts'
 import { chromiumOptions } from '../support/chromium.mjs'
 import { type Stack, startStack } from '../support/stack.ts'
 import { watchedPage } from '../support/watched-page.ts'
@@ -11,7 +12,7 @@ let stack: Stack
 let browser: Browser
 
 before(async () => {
-  browser = await chromium.launch(chromiumOptions())
+  browser = await launchBrowser()
   stack = await startStack({ emulator: { pace: { thinkMs: 0 } } })
 })
 after(async () => {
@@ -93,6 +94,7 @@ for (const provider of ['deepgram-listen', 'deepgram-flux'] as const) {
 }
 
 test('recovery: a microphone that is refused is explained, and noticed when it is allowed', {
+  ...notInFirefox('a permission that a driver refuses and grants'),
   timeout: 60_000,
 }, async () => {
   const { args = [], ...options } = chromiumOptions()

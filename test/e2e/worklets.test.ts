@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { type Browser, chromium, type Page } from 'playwright'
-import { chromiumOptions } from '../support/chromium.mjs'
+import type { Browser, Page } from 'playwright'
+import { launchBrowser } from '../support/browser.ts'
 import { type Stack, type StackOptions, startStack } from '../support/stack.ts'
 
 const STRICT = "default-src 'self'; img-src data:; connect-src 'self' ws:"
@@ -9,7 +9,7 @@ const STRICT = "default-src 'self'; img-src data:; connect-src 'self' ws:"
 let browser: Browser
 
 before(async () => {
-  browser = await chromium.launch(chromiumOptions())
+  browser = await launchBrowser()
 })
 after(() => browser.close())
 

@@ -59,7 +59,7 @@ describe('<voice-agent> whose adapter is still on its way when it is started', (
     expect(contexts.made.length).to.equal(1)
     expect(context?.state).to.equal('running')
     await agent.stop()
-    expect(context?.state).to.equal('closed')
+    await until(() => context?.state === 'closed')
     // The same session, started by the page: it makes a context of its own.
     const again = ScriptedSocket.next()
     const restarted = agent.session?.start()

@@ -8,8 +8,7 @@ type Page = Window & typeof globalThis
 /** A page of its own that allows nothing but what comes from its origin, and what it forbade so far. */
 async function strictPage(): Promise<{ page: Page; violations: string[] }> {
   const embed = document.createElement('iframe')
-  embed.srcdoc =
-    '<!doctype html><meta http-equiv="Content-Security-Policy" content="default-src \'self\'"><title>Strict</title>'
+  embed.src = '/strict.html'
   const loaded = new Promise((resolve) => embed.addEventListener('load', resolve, { once: true }))
   document.body.append(embed)
   await loaded

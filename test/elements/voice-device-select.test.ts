@@ -1,6 +1,7 @@
 import { emulateMedia } from '@web/test-runner-commands'
 import { expect } from 'chai'
 import type { VoiceDeviceSelect } from '../../elements/index.ts'
+import { itNeeds } from '../support/abilities.ts'
 import '../../elements/index.ts'
 import { VoiceError } from '../../src/index.ts'
 import { until } from '../support/events.ts'
@@ -65,18 +66,21 @@ describe('<voice-device-select>', () => {
       await audit(element)
     }))
 
-  it('has a name, the system’s own choice, and the devices of its kind', async () => {
-    const agent = await mountAgent('', `${TAG}<voice-device-select kind="output"></voice-device-select>`)
-    const [input, output] = agent.children as unknown as [HTMLElement, HTMLElement]
-    await listed(input, 2)
-    await listed(output, 1)
-    expect(offered(input)).to.deep.equal(['System default', 'Desk', 'Headset'])
-    expect(offered(output)).to.deep.equal(['System default', 'Television'])
-    const name = (element: Element): string => words(deep(element, '[part=label]'))
-    expect([name(input), name(output)]).to.deep.equal(['Microphone', 'Speaker'])
-    expect(select(input).labels).to.have.length(1)
-    expect([select(input).value, select(input).disabled]).to.deep.equal(['', false])
-  })
+  itNeeds('AudioContext.setSinkId')(
+    'has a name, the system’s own choice, and the devices of its kind',
+    async () => {
+      const agent = await mountAgent('', `${TAG}<voice-device-select kind="output"></voice-device-select>`)
+      const [input, output] = agent.children as unknown as [HTMLElement, HTMLElement]
+      await listed(input, 2)
+      await listed(output, 1)
+      expect(offered(input)).to.deep.equal(['System default', 'Desk', 'Headset'])
+      expect(offered(output)).to.deep.equal(['System default', 'Television'])
+      const name = (element: Element): string => words(deep(element, '[part=label]'))
+      expect([name(input), name(output)]).to.deep.equal(['Microphone', 'Speaker'])
+      expect(select(input).labels).to.have.length(1)
+      expect([select(input).value, select(input).disabled]).to.deep.equal(['', false])
+    },
+  )
 
   it('lists nothing while the browser keeps the names, and what there is when a session is open', async () => {
     plugIn(DEVICES.map(({ kind, deviceId }) => device(kind, deviceId, '')))
@@ -99,7 +103,7 @@ describe('<voice-device-select>', () => {
     expect(offered(agent)).to.deep.equal(['System default', 'Desk'])
   })
 
-  it('remembers a choice for the sessions that follow', async () => {
+  itNeeds('AudioContext.setSinkId')('remembers a choice for the sessions that follow', async () => {
     const agent = await mountScripted(`${TAG}<voice-device-select kind="output"></voice-device-select>`)
     const [input, output] = agent.children as unknown as [HTMLElement, HTMLElement]
     await listed(input, 2)
@@ -161,7 +165,7 @@ describe('<voice-device-select>', () => {
 
   it('shows nothing where the browser lets no page choose the output', async () => {
     const { prototype } = AudioContext
-    const original = Object.getOwnPropertyDescriptor(prototype, 'setSinkId') as PropertyDescriptor
+    const original = Object.getOwnPropertyDescriptor(prototype, 'setSinkId')
     Reflect.deleteProperty(prototype, 'setSinkId')
     try {
       const element = await mount<VoiceDeviceSelect>(
@@ -173,7 +177,7 @@ describe('<voice-device-select>', () => {
       expect(element.matches(':state(unsupported)')).to.equal(false)
       expect(element.offsetHeight).to.be.greaterThan(0)
     } finally {
-      Object.defineProperty(prototype, 'setSinkId', original)
+      if (original) Object.defineProperty(prototype, 'setSinkId', original)
     }
   })
 
@@ -194,13 +198,16 @@ describe('<voice-device-select>', () => {
     Reflect.deleteProperty(permissions, 'query')
   })
 
-  it('has its arrow at the end of the line in either direction, also in forced colours', async () => {
-    const agent = await mountAgent('dir="rtl"', TAG)
-    const arrow = deepAll(agent, 'svg')[0]?.getBoundingClientRect()
-    const box = select(agent).getBoundingClientRect()
-    expect(arrow?.x).to.be.lessThan(box.x + box.width / 2)
-    await emulateMedia({ forcedColors: 'active' })
-    expect(getComputedStyle(select(agent)).borderTopWidth).to.equal('1px')
-    await emulateMedia({ forcedColors: 'none' })
-  })
+  itNeeds('emulated media features, for which Firefox has no command')(
+    'has its arrow at the end of the line in either direction, also in forced colours',
+    async () => {
+      const agent = await mountAgent('dir="rtl"', TAG)
+      const arrow = deepAll(agent, 'svg')[0]?.getBoundingClientRect()
+      const box = select(agent).getBoundingClientRect()
+      expect(arrow?.x).to.be.lessThan(box.x + box.width / 2)
+      await emulateMedia({ forcedColors: 'active' })
+      expect(getComputedStyle(select(agent)).borderTopWidth).to.equal('1px')
+      await emulateMedia({ forcedColors: 'none' })
+    },
+  )
 })

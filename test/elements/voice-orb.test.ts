@@ -1,6 +1,7 @@
 import { emulateMedia } from '@web/test-runner-commands'
 import { expect } from 'chai'
 import type { VoiceOrb } from '../../elements/index.ts'
+import { itNeeds } from '../support/abilities.ts'
 import '../../elements/index.ts'
 import type { VoiceSession } from '../../src/index.ts'
 import { until } from '../support/events.ts'
@@ -101,22 +102,28 @@ describe('<voice-orb>', () => {
     expect([scale(element), part(element, 'halo').style.opacity]).to.deep.equal([0, ''])
   })
 
-  it('grows brighter instead of moving for readers who asked for less motion', async () => {
-    await emulateMedia({ reducedMotion: 'reduce' })
-    const { element } = await mountOpen({ inputLevel: 0.9, outputLevel: 0 })
-    await until(() => glow(element) > 0.4)
-    for (const name of ['ball', 'halo', 'ring', 'cool', 'warm', 'light']) {
-      expect(part(element, name).style.transform, name).to.equal('')
-    }
-    await emulateMedia({ reducedMotion: 'no-preference' })
-  })
+  itNeeds('emulated media features, for which Firefox has no command')(
+    'grows brighter instead of moving for readers who asked for less motion',
+    async () => {
+      await emulateMedia({ reducedMotion: 'reduce' })
+      const { element } = await mountOpen({ inputLevel: 0.9, outputLevel: 0 })
+      await until(() => glow(element) > 0.4)
+      for (const name of ['ball', 'halo', 'ring', 'cool', 'warm', 'light']) {
+        expect(part(element, name).style.transform, name).to.equal('')
+      }
+      await emulateMedia({ reducedMotion: 'no-preference' })
+    },
+  )
 
-  it('is a plain ring in forced colours', async () => {
-    const element = await mount<VoiceOrb>('<voice-orb></voice-orb>')
-    await emulateMedia({ forcedColors: 'active' })
-    const { borderTopStyle, borderTopLeftRadius } = getComputedStyle(part(element, 'root'))
-    expect([borderTopStyle, borderTopLeftRadius]).to.deep.equal(['solid', '50%'])
-    expect(part(element, 'ball').offsetParent).to.equal(null)
-    await emulateMedia({ forcedColors: 'none' })
-  })
+  itNeeds('emulated media features, for which Firefox has no command')(
+    'is a plain ring in forced colours',
+    async () => {
+      const element = await mount<VoiceOrb>('<voice-orb></voice-orb>')
+      await emulateMedia({ forcedColors: 'active' })
+      const { borderTopStyle, borderTopLeftRadius } = getComputedStyle(part(element, 'root'))
+      expect([borderTopStyle, borderTopLeftRadius]).to.deep.equal(['solid', '50%'])
+      expect(part(element, 'ball').offsetParent).to.equal(null)
+      await emulateMedia({ forcedColors: 'none' })
+    },
+  )
 })

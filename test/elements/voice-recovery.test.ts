@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import type { VoiceAgent } from '../../elements/index.ts'
+import { FIREFOX } from '../support/abilities.ts'
 import '../../elements/index.ts'
 import { type Browser, browserOf } from '../../elements/internal/browser.ts'
 import { ENGLISH_RECOVERY } from '../../elements/internal/recovery-strings.ts'
@@ -88,7 +89,9 @@ describe('<voice-recovery>', () => {
       const { code } = (await told).detail
       expect(CODES).to.include(code)
       await until(() => deepAll(agent, '[part=recovery]').length > 0)
-      expect(steps(agent)).to.deep.equal(ENGLISH_RECOVERY.steps[code as 'microphone-denied'].chrome)
+      expect(steps(agent)).to.deep.equal(
+        ENGLISH_RECOVERY.steps[code as 'microphone-denied'][FIREFOX ? 'firefox' : 'chrome'],
+      )
       expect(deepAll(agent, '[part=hint]')).to.deep.equal([])
     } finally {
       navigator.mediaDevices.getUserMedia = original

@@ -1,6 +1,7 @@
 import { emulateMedia, resetMouse, sendKeys, sendMouse } from '@web/test-runner-commands'
 import { expect } from 'chai'
 import type { VoiceAgent, VoiceTalkButton } from '../../elements/index.ts'
+import { itNeeds } from '../support/abilities.ts'
 import '../../elements/index.ts'
 import { createScripted, ready, startScripted, stopScripted } from '../support/scripted-provider.ts'
 import { ScriptedSocket } from '../support/scripted-socket.ts'
@@ -272,14 +273,17 @@ describe('<voice-talk-button>', () => {
     expect(listeners.count()).to.equal(0)
   })
 
-  it('is told from its surroundings in forced colours', async () => {
-    const { agent } = await mountOpen()
-    await emulateMedia({ forcedColors: 'active' })
-    const color = (): string => getComputedStyle(button(agent)).backgroundColor
-    const before = color()
-    button(agent).click()
-    await settled(agent)
-    expect(color()).not.to.equal(before)
-    await emulateMedia({ forcedColors: 'none' })
-  })
+  itNeeds('emulated media features, for which Firefox has no command')(
+    'is told from its surroundings in forced colours',
+    async () => {
+      const { agent } = await mountOpen()
+      await emulateMedia({ forcedColors: 'active' })
+      const color = (): string => getComputedStyle(button(agent)).backgroundColor
+      const before = color()
+      button(agent).click()
+      await settled(agent)
+      expect(color()).not.to.equal(before)
+      await emulateMedia({ forcedColors: 'none' })
+    },
+  )
 })

@@ -638,6 +638,8 @@ describe('VoiceSession, what it can be asked', () => {
     const typed = next(session, 'turn')
     session.sendText('Hello')
     await until(() => types(socket).includes('text'))
+    // Firefox's clock has steps of 1 ms.
+    await aMoment(2)
     socket.say({ type: 'thinking' }).say(said('a2', 'assistant', 'Hi'))
     socket.say({ type: 'response-end', status: 'completed' })
     expect((await typed).responseMs).to.equal(null)

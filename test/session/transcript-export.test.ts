@@ -5,6 +5,7 @@ import {
   transcriptToText,
   transcriptToWebVTT,
 } from '../../src/session/transcript-export.ts'
+import { FIREFOX } from '../support/abilities.ts'
 
 const T0 = 1_700_000_000_000
 let count = 0
@@ -188,7 +189,9 @@ describe('transcriptToWebVTT()', () => {
     expect(texts(cues)).to.deep.equal(
       hostile.map((text) => text.replaceAll('\n\n', ' ').replaceAll('\n', ' ')),
     )
-    expect(new Set(voices(cues))).to.deep.equal(new Set(['A > B & <C> D']))
+    // Firefox leaves character references as they are in the name of a voice.
+    const voice = FIREFOX ? 'A &gt; B &amp; &lt;C&gt; D' : 'A > B & <C> D'
+    expect(new Set(voices(cues))).to.deep.equal(new Set([voice]))
     expect(file.match(/-->/g)).to.have.length(hostile.length)
   })
 })

@@ -53,6 +53,7 @@ describe('VoiceSession', () => {
     const dialled = ScriptedSocket.next()
     const starting = session.start()
     const socket = (await dialled).accept()
+    await until(() => session.inputLevel > 0)
     await aMoment(200)
     expect(socket.sent).to.deep.equal([])
     socket.say({ type: 'session.created', event_id: 'e', session: {} })

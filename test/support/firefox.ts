@@ -1,6 +1,9 @@
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { LaunchOptions as PlaywrightOptions } from 'playwright'
 import type { LaunchOptions } from 'puppeteer-core'
+import type { SoundServer } from './sound-server.ts'
 
 const NAMES = ['firefox-esr', 'firefox', 'firefox.exe']
 const APPS = [
@@ -16,23 +19,34 @@ export function findFirefox(): string | null {
   return [...candidates, ...APPS].find((path) => existsSync(path)) ?? null
 }
 
-/**
- * How tests start a stock Firefox: its fake microphone hums a tone, and is granted without a prompt.
- *
- * @param env Added to the environment: where it plays its sound, which stands still without a device.
- */
-export function firefoxOptions(
-  executablePath: string,
-  env: Readonly<Record<string, string>> = {},
-): LaunchOptions {
+/** Microphones are granted without a prompt; without a sound server of the test's own there is a fake one. */
+const preferences = (sound: SoundServer | null) => ({
+  'media.navigator.streams.fake': sound === null,
+  'media.navigator.permission.disabled': true,
+})
+
+/** How tests start a stock Firefox. Its sound stands still where it has neither a device nor a sound server. */
+export function firefoxOptions(executablePath: string, sound: SoundServer | null): LaunchOptions {
   return {
     browser: 'firefox',
     executablePath,
     headless: true,
-    env: { ...process.env, ...env },
-    extraPrefsFirefox: {
-      'media.navigator.streams.fake': true,
-      'media.navigator.permission.disabled': true,
-    },
+    env: { ...process.env, ...sound?.env },
+    extraPrefsFirefox: preferences(sound),
+  }
+}
+
+/** The same for Playwright, which otherwise knows only a Firefox of its own making; with further preferences. */
+export function playwrightFirefoxOptions(
+  executablePath: string,
+  sound: SoundServer | null,
+  more: Readonly<Record<string, string | number | boolean>> = {},
+): PlaywrightOptions {
+  return {
+    channel: 'moz-firefox',
+    executablePath: fileURLToPath(new URL('firefox-for-playwright.mjs', import.meta.url)),
+    headless: true,
+    env: { ...process.env, FIREFOX_PATH: executablePath, ...sound?.env },
+    firefoxUserPrefs: { ...preferences(sound), ...more },
   }
 }

@@ -141,6 +141,7 @@ describe('fakeMicrophone', () => {
 
   it('stop() ends sound and stream as pulling the plug does, and a context of its own', async () => {
     const audioContext = openContext(RATE)
+    await audioContext.resume()
     const microphone = fakeMicrophone(
       { samples: sine(440, { sampleRate: RATE, seconds: 1 }), sampleRate: RATE, loop: true },
       { audioContext },

@@ -2,7 +2,10 @@ import { expect } from 'chai'
 import { Microphone, type MicrophoneOptions } from '../../../src/audio/microphone.ts'
 import type { VoiceError } from '../../../src/errors.ts'
 import type { VoiceWarning } from '../../../src/events.ts'
+import { hearDispatchedTrackEvents } from '../../support/abilities.ts'
 import { observe } from './observed-context.ts'
+
+hearDispatchedTrackEvents()
 
 const contexts: AudioContext[] = []
 const microphones: Microphone[] = []
@@ -98,9 +101,13 @@ export function watchRequests() {
 
 /** @returns The ids of the browser's microphones. */
 export async function deviceIds(): Promise<string[]> {
+  // Firefox tells them of a microphone that is in use.
+  const stream = await getUserMedia({ audio: true })
   const all = await devices.enumerateDevices()
-  return all.flatMap(({ kind, deviceId }) =>
-    kind === 'audioinput' && deviceId !== 'default' ? [deviceId] : [],
+  for (const track of stream.getTracks()) track.stop()
+  // A loudspeaker's monitor is silent where nothing plays.
+  return all.flatMap(({ kind, deviceId, label }) =>
+    kind === 'audioinput' && deviceId !== 'default' && !/^Monitor/.test(label) ? [deviceId] : [],
   )
 }
 

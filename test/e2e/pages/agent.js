@@ -10,7 +10,8 @@ document.addEventListener('securitypolicyviolation', ({ violatedDirective, block
 
 addEventListener('DOMContentLoaded', () => {
   globalThis.agent = document.querySelector('voice-agent')
-  agent.addEventListener('error', ({ detail: { name, code, hint } }) => errors.push({ name, code, hint }))
+  for (const each of document.querySelectorAll('voice-agent'))
+    each.addEventListener('error', ({ detail: { name, code, hint } }) => errors.push({ name, code, hint }))
   const watch = () => {
     const { inputLevel = 0, outputLevel = 0 } = agent.session ?? {}
     loudestInput = Math.max(loudestInput, inputLevel)
@@ -20,12 +21,13 @@ addEventListener('DOMContentLoaded', () => {
   watch()
 })
 
-globalThis.report = () => {
-  const { session } = agent
+globalThis.report = (index) => {
+  const { session } = document.querySelectorAll('voice-agent')[index]
   return {
     state: session?.state ?? 'closed',
     agentState: session?.agentState ?? 'idle',
     transcript: session?.transcript ?? [],
+    inputLevel: session?.inputLevel ?? 0,
     loudestInput,
     loudestOutput,
     violations,
