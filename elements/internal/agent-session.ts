@@ -6,8 +6,8 @@ import {
   TokenClient,
   VoiceSession,
 } from '../../src/index.ts'
+import type { AgentSettings } from './agent-settings.ts'
 import type { AgentTools } from './agent-tools.ts'
-import type { AgentSettings } from './session-options.ts'
 
 /** What may be given together: a relay with or without tickets, or one way to connect directly. */
 const WAYS: readonly string[] = [

@@ -1,17 +1,7 @@
-import type { GetToken, Provider, SessionOptions, VoiceSession } from '../../src/index.ts'
-import { type Adapter, loadAdapter, loadedAdapter, loadPart, type ProviderSettings } from './adapters.ts'
+import type { Provider, VoiceSession } from '../../src/index.ts'
+import { type Adapter, loadAdapter, loadedAdapter, loadPart } from './adapters.ts'
+import type { AgentSettings } from './agent-settings.ts'
 import type { AgentTools } from './agent-tools.ts'
-
-/** What a `<voice-agent>` is told by its attributes and properties; empty and null mean not given. */
-export interface AgentSettings extends ProviderSettings {
-  readonly provider: string | Provider
-  readonly apiKey: string | null
-  readonly proxyEndpoint: string | URL | null
-  readonly tokenEndpoint: string | URL | null
-  readonly tokenTransport: 'subprotocol' | 'query' | null
-  readonly getToken: GetToken | null
-  readonly sessionOptions: Partial<SessionOptions>
-}
 
 /** What a session is made by: all that a page need not have before it may be started. */
 interface Makings {
