@@ -22,11 +22,10 @@ async function run(example: string): Promise<unknown[]> {
   }
 }
 
-describe('README, its example of voicewire/testing', () => {
+describe('docs/testing.md, its example of voicewire/testing', () => {
   it('works as it stands', async () => {
-    const readme = await (await fetch('/README.md')).text()
-    const examples = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = '']) => code)
-    const example = examples.find((code) => code.includes('voicewire/testing')) ?? ''
+    const text = await (await fetch('/docs/testing.md')).text()
+    const example = /```ts\n([\s\S]*?)```/.exec(text)?.[1] ?? ''
     expect(await run(example)).to.deep.equal([true])
   })
 })
