@@ -129,15 +129,21 @@ export async function run(): Promise<string> {
       await page.click('button')
       talks.push({ name, page, devtools: await page.context().newCDPSession(page) })
     }
-    const memory = async () => ({
-      relay: residentBytes(relay.child.pid!),
-      heaps: await Promise.all(talks.map(({ devtools }) => heapBytes(devtools))),
-    })
-    const samples: (Awaited<ReturnType<typeof memory>> & { minute: number })[] = []
+    const sample = async (minute: number): Promise<Sample> => {
+      const now = await Promise.all(talks.map(({ page }) => status(page)))
+      return {
+        minute,
+        relay: residentBytes(relay.child.pid!),
+        heaps: await Promise.all(talks.map(({ devtools }) => heapBytes(devtools))),
+        gapMs: sum(now.map(({ gapMs }) => gapMs)),
+        speakingMs: sum(now.map(({ speakingMs }) => speakingMs)),
+      }
+    }
+    const samples: Sample[] = []
     const begin = performance.now()
     for (let minute = SETTLED_MINUTES; ; minute = Math.min(MINUTES, minute + 5)) {
       await delay(minute * 60_000 - (performance.now() - begin))
-      samples.push({ minute, ...(await memory()) })
+      samples.push(await sample(minute))
       console.error(`soak: ${minute} of ${MINUTES} minutes, ${line.drops} drops`)
       if (minute >= MINUTES) break
     }
@@ -145,11 +151,16 @@ export async function run(): Promise<string> {
     const statuses = await Promise.all(talks.map(({ page }) => status(page)))
     await Promise.all(talks.map(({ page }) => page.evaluate('soak.stop()')))
     const ended = await Promise.all(talks.map(({ page }) => status(page)))
-    const { sessions } = await relay.stats()
+    // The line is late with the last messages, too.
+    let left = (await relay.stats()).sessions.total
+    for (let tries = 0; left > 0 && tries < 50; tries++) {
+      await delay(100)
+      left = (await relay.stats()).sessions.total
+    }
     return report({
       talks: talks.map(({ name }, index) => ({ name, ...statuses[index]! })),
       ended: ended.filter(({ state }) => state === 'closed').length,
-      left: sessions.total,
+      left,
       drops: line.drops,
       samples,
     })
@@ -162,16 +173,26 @@ export async function run(): Promise<string> {
   }
 }
 
+/** What is the case after so many minutes; bytes, and all sessions' times together. */
+interface Sample {
+  readonly minute: number
+  readonly relay: number
+  readonly heaps: readonly number[]
+  readonly gapMs: number
+  readonly speakingMs: number
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
+
 interface Run {
   readonly talks: readonly (Status & { readonly name: string })[]
   readonly ended: number
   readonly left: number
   readonly drops: number
-  readonly samples: readonly { minute: number; relay: number; heaps: readonly number[] }[]
+  readonly samples: readonly Sample[]
 }
 
 function report({ talks, ended, left, drops, samples }: Run): string {
-  const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
   const outages = talks.flatMap((talk) => talk.outages)
   const first = samples[0]!
   const last = samples.at(-1)!
@@ -190,6 +211,11 @@ function report({ talks, ended, left, drops, samples }: Run): string {
       talk.errors.length,
     ]
   })
+  const gaps = samples.map(({ gapMs, speakingMs }, index) => {
+    const before = samples[index - 1] ?? { gapMs: 0, speakingMs: 0 }
+    return ((gapMs - before.gapMs) / ((speakingMs - before.speakingMs) / 60_000)).toFixed(0)
+  })
+  const minutes = samples.map(({ minute }) => minute.toFixed(0)).join(', ')
   const warnings = [...new Set(talks.flatMap((talk) => Object.keys(talk.warnings)))]
     .sort()
     .map((code) => `\`${code}\` ${sum(talks.map((talk) => talk.warnings[code] ?? 0))}`)
@@ -205,5 +231,5 @@ ${table([['session', 'reconnects', 'back', 'turns', 'interruptions', 'agent spok
 
 ${drops} connections were torn off; sessions were open again after ${median(outages).toFixed(0)} ms (median) and ${quantile(outages, 0.95).toFixed(0)} ms (p95), the longest
 took ${Math.max(...outages).toFixed(0)} ms. Errors: ${errors.length ? [...new Set(errors)].join('; ') : 'none'}. Warnings: ${warnings.join(', ') || 'none'}. ${ended} of ${SESSIONS.length} sessions ended when they were told to; the relay held
-${left} then. Its memory, in MiB after ${samples.map(({ minute }) => minute.toFixed(0)).join(', ')} minutes: ${samples.map(({ relay }) => (relay / MIB).toFixed(1)).join(', ')}.`
+${left} then. Its memory, in MiB after ${minutes} minutes: ${samples.map(({ relay }) => (relay / MIB).toFixed(1)).join(', ')}. Gaps up to then, since the time before: ${gaps.join(', ')} ms a minute of speech.`
 }
