@@ -40,6 +40,23 @@ export function ensureFirefox() {
   if (missing.length > 0) installDebianPackages(missing)
 }
 
+/** Each program of the tests in WebKit, and Debian's package that has it. */
+const WEBKIT_PACKAGES = { WebKitWebDriver: 'webkit2gtk-driver', Xvfb: 'xvfb' }
+
+/** Installs what the tests in WebKit need, where it can; they say so where it is missing, and all else runs. */
+export function ensureWebKit() {
+  if (process.platform !== 'linux') return
+  const missing = Object.keys(WEBKIT_PACKAGES).filter((program) => !installed(program))
+  if (missing.length > 0) installDebianPackages(missing.map((program) => WEBKIT_PACKAGES[program]))
+}
+
+/** @returns What is missing for the tests in WebKit, and what to do; null where nothing is. */
+export function webkitAdvice() {
+  if (process.platform !== 'linux') return 'WebKitGTK is for Linux: the tests in WebKit run there'
+  const missing = Object.keys(WEBKIT_PACKAGES).find((program) => !installed(program))
+  return missing ? `${missing} was not found: install ${WEBKIT_PACKAGES[missing]}` : null
+}
+
 /** Of the part `deploy`: what judges and runs the deployment kit. */
 const DEPLOY_PACKAGES = {
   prometheus: 'prometheus',

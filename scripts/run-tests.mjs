@@ -7,7 +7,14 @@ import { buildDemos, DEMOS } from './demos.mjs'
 import { buildDocs } from './docs.mjs'
 import { fail, ROOT, run } from './environment.mjs'
 import { runLanes } from './lanes.mjs'
-import { ensureDeployPrograms, ensureFirefox, ensurePrograms, firefoxAdvice } from './packages.mjs'
+import {
+  ensureDeployPrograms,
+  ensureFirefox,
+  ensurePrograms,
+  ensureWebKit,
+  firefoxAdvice,
+  webkitAdvice,
+} from './packages.mjs'
 import { installPublished } from './published.mjs'
 import { ensureAllPython, ensurePython, pythonBackends, testPython } from './python.mjs'
 import { checkSkipped } from './support.mjs'
@@ -101,13 +108,27 @@ async function firefoxTests() {
   const env = { TEST_BROWSER: 'firefox' }
   const whole = await nodeTests('firefox-e2e', [IN_FIREFOX], { concurrency: 1, env })()
   // Without totals the runner has said why.
-  const problems = unit.skipped ? checkSkipped() : []
+  const problems = unit.skipped ? checkSkipped('Firefox ESR') : []
   for (const problem of problems) console.error(problem)
   return {
     code: unit.code || whole.code || problems.length,
     passed: unit.passed + whole.passed,
     failed: unit.failed + whole.failed + problems.length,
   }
+}
+
+/** Most unit tests in WebKit, where there is one, and what was skipped there against what is said of it. */
+async function webkitTests() {
+  const advice = webkitAdvice()
+  if (advice) {
+    if (process.env.CI) fail(advice)
+    console.log(`Skipped: ${advice}`)
+    return { code: 0, passed: 0, failed: 0 }
+  }
+  const unit = await browserTests({ config: 'web-test-runner.webkit.config.mjs', name: 'webkit' })
+  const problems = unit.skipped ? checkSkipped('WebKitGTK') : []
+  for (const problem of problems) console.error(problem)
+  return { ...unit, code: unit.code || problems.length, failed: unit.failed + problems.length }
 }
 
 /** A step that is one check: it passes or fails as a whole. */
@@ -191,6 +212,7 @@ const PARTS = {
   secrets: nodeTests('secrets', ['server/*/test-after/*.test.ts']),
   browser: () => browserTests(),
   firefox: firefoxTests,
+  webkit: webkitTests,
   snippets: withPython(nodeTests('snippets', ['test/docs/*.test.ts'])),
   clients: withPython(nodeTests('clients', ['test/official-clients/*.test.ts'])),
   e2e: nodeTests('e2e', ['test/e2e/*.test.ts'], { concurrency: 1, exclude: APPS }),
@@ -231,8 +253,8 @@ const LANES = [
   ['browser', 'e2e', 'demos', 'packages', 'survival'],
 ]
 
-/** What takes as long as all others together, and has a job of its own in CI. */
-const BY_NAME = ['firefox']
+/** What takes as long as all others together, and has jobs of its own in CI. */
+const BY_NAME = ['firefox', 'webkit']
 
 const asked = process.argv.slice(2)
 const unknown = asked.find((name) => !(name in PARTS))
@@ -247,6 +269,7 @@ if (!report) {
   process.env.CHROMIUM_PATH = await ensureChromium()
   ensurePrograms()
   if (asked.length === 0 || asked.some((part) => ['e2e', 'firefox'].includes(part))) ensureFirefox()
+  if (asked.length === 0 || asked.includes('webkit')) ensureWebKit()
   if (asked.length === 0) ensureForAll()
   await build()
 }

@@ -3,7 +3,7 @@ import type { Microphone } from '../../src/audio/microphone.ts'
 import { encodePCM16 } from '../../src/audio/pcm.ts'
 import { Resampler } from '../../src/audio/resampler.ts'
 import { VoiceError } from '../../src/errors.ts'
-import { FIREFOX } from '../support/abilities.ts'
+import { FIREFOX, itNeeds } from '../support/abilities.ts'
 import {
   deviceIds,
   getUserMedia,
@@ -136,28 +136,31 @@ describe('Microphone', () => {
     expect(given.slice(0, -1).every(({ length }) => length === 0)).to.equal(true)
   })
 
-  it('settings are those of the device that was granted', async () => {
-    const [, second] = await deviceIds()
-    const { microphone } = await setUp({
-      constraints: { deviceId: { exact: second! }, echoCancellation: false, noiseSuppression: false },
-    })
-    expect(microphone.settings).to.equal(null)
-    await microphone.open()
-    expect(microphone.settings).to.deep.include({
-      deviceId: second!,
-      label: (await navigator.mediaDevices.enumerateDevices()).find(({ deviceId }) => deviceId === second)
-        ?.label,
-      channelCount: 1,
-      echoCancellation: false,
-      noiseSuppression: false,
-      autoGainControl: true,
-    })
-    // Firefox tells no rate.
-    if (FIREFOX) expect(microphone.settings!.sampleRate).to.equal(undefined)
-    else expect(microphone.settings!.sampleRate).to.be.above(0)
-    microphone.close()
-    expect(microphone.settings).to.equal(null)
-  })
+  itNeeds('noiseSuppression and channelCount among the settings of a track')(
+    'settings are those of the device that was granted',
+    async () => {
+      const [, second] = await deviceIds()
+      const { microphone } = await setUp({
+        constraints: { deviceId: { exact: second! }, echoCancellation: false, noiseSuppression: false },
+      })
+      expect(microphone.settings).to.equal(null)
+      await microphone.open()
+      expect(microphone.settings).to.deep.include({
+        deviceId: second!,
+        label: (await navigator.mediaDevices.enumerateDevices()).find(({ deviceId }) => deviceId === second)
+          ?.label,
+        channelCount: 1,
+        echoCancellation: false,
+        noiseSuppression: false,
+        autoGainControl: true,
+      })
+      // Firefox tells no rate.
+      if (FIREFOX) expect(microphone.settings!.sampleRate).to.equal(undefined)
+      else expect(microphone.settings!.sampleRate).to.be.above(0)
+      microphone.close()
+      expect(microphone.settings).to.equal(null)
+    },
+  )
 
   it('settings leave out what the browser does not tell', async () => {
     const stream = await getUserMedia({ audio: true })
@@ -203,20 +206,23 @@ describe('Microphone', () => {
     await until(() => chunks.slice(unmuted).some(isLoud))
   })
 
-  it('muted keeps back what was said meanwhile, also where the page was too busy to see it', async () => {
-    const context = await running()
-    const { microphone, chunks, until, more } = await setUp({ context, stream: toneStream(context) })
-    await microphone.open()
-    await until(() => chunks.some(isLoud))
-    microphone.muted = true
-    await more(3)
-    const end = performance.now() + 200
-    while (performance.now() < end);
-    microphone.muted = false
-    const unmuted = chunks.length
-    await until(() => chunks.slice(unmuted).some(isLoud))
-    expect(chunks.slice(unmuted).findIndex(isLoud)).to.be.at.least(7)
-  })
+  itNeeds('a microphone that hears speech, and keeps time on a busy machine')(
+    'muted keeps back what was said meanwhile, also where the page was too busy to see it',
+    async () => {
+      const context = await running()
+      const { microphone, chunks, until, more } = await setUp({ context, stream: toneStream(context) })
+      await microphone.open()
+      await until(() => chunks.some(isLoud))
+      microphone.muted = true
+      await more(3)
+      const end = performance.now() + 200
+      while (performance.now() < end);
+      microphone.muted = false
+      const unmuted = chunks.length
+      await until(() => chunks.slice(unmuted).some(isLoud))
+      expect(chunks.slice(unmuted).findIndex(isLoud)).to.be.at.least(7)
+    },
+  )
 
   it("muted silences a caller's stream without touching its tracks, also when set before open()", async () => {
     const context = await running()
@@ -231,25 +237,28 @@ describe('Microphone', () => {
     await until(() => chunks.some(isLoud))
   })
 
-  it('close() stops its own tracks and delivers nothing more; twice does no harm', async () => {
-    const { microphone, chunks, more, context } = await setUp()
-    await microphone.open()
-    await more(2)
-    const stream = microphone.stream!
-    const raw = tap(context)
-    microphone.close()
-    microphone.close()
-    const count = chunks.length
-    expect(isLive(stream)).to.equal(false)
-    expect(microphone.stream).to.equal(null)
-    // The processor itself ends: another one that runs as long as a chunk lasts sees nothing of it.
-    const other = await setUp({ context, stream: toneStream(context) })
-    await other.microphone.open()
-    await other.more(25)
-    const rate = raw.length / other.chunks.length
-    expect(rate).to.be.below((context.sampleRate / 50) * 1.25)
-    expect(chunks.length).to.equal(count)
-  })
+  itNeeds('a microphone that hears speech, and keeps time on a busy machine')(
+    'close() stops its own tracks and delivers nothing more; twice does no harm',
+    async () => {
+      const { microphone, chunks, more, context } = await setUp()
+      await microphone.open()
+      await more(2)
+      const stream = microphone.stream!
+      const raw = tap(context)
+      microphone.close()
+      microphone.close()
+      const count = chunks.length
+      expect(isLive(stream)).to.equal(false)
+      expect(microphone.stream).to.equal(null)
+      // The processor itself ends: another one that runs as long as a chunk lasts sees nothing of it.
+      const other = await setUp({ context, stream: toneStream(context) })
+      await other.microphone.open()
+      await other.more(25)
+      const rate = raw.length / other.chunks.length
+      expect(rate).to.be.below((context.sampleRate / 50) * 1.25)
+      expect(chunks.length).to.equal(count)
+    },
+  )
 
   it("close() leaves a caller's stream alone", async () => {
     const context = await running()

@@ -198,7 +198,7 @@ describe('<voice-device-select>', () => {
     Reflect.deleteProperty(permissions, 'query')
   })
 
-  itNeeds('emulated media features, for which Firefox has no command')(
+  itNeeds('emulated media features, for which its driver has no command')(
     'has its arrow at the end of the line in either direction, also in forced colours',
     async () => {
       const agent = await mountAgent('dir="rtl"', TAG)

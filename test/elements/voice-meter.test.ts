@@ -140,7 +140,7 @@ describe('<voice-meter variant="wave">', () => {
     expect(lines(element)).to.deep.equal([FLAT, FLAT])
   })
 
-  itNeeds('emulated media features, for which Firefox has no command')(
+  itNeeds('emulated media features, for which its driver has no command')(
     'stands still and grows clearer for readers who asked for less motion',
     async () => {
       await emulateMedia({ reducedMotion: 'reduce' })

@@ -102,7 +102,7 @@ describe('<voice-orb>', () => {
     expect([scale(element), part(element, 'halo').style.opacity]).to.deep.equal([0, ''])
   })
 
-  itNeeds('emulated media features, for which Firefox has no command')(
+  itNeeds('emulated media features, for which its driver has no command')(
     'grows brighter instead of moving for readers who asked for less motion',
     async () => {
       await emulateMedia({ reducedMotion: 'reduce' })
@@ -115,7 +115,7 @@ describe('<voice-orb>', () => {
     },
   )
 
-  itNeeds('emulated media features, for which Firefox has no command')(
+  itNeeds('emulated media features, for which its driver has no command')(
     'is a plain ring in forced colours',
     async () => {
       const element = await mount<VoiceOrb>('<voice-orb></voice-orb>')

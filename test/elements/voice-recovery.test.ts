@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import type { VoiceAgent } from '../../elements/index.ts'
-import { FIREFOX } from '../support/abilities.ts'
+import { FIREFOX, WEBKIT } from '../support/abilities.ts'
 import '../../elements/index.ts'
 import { type Browser, browserOf } from '../../elements/internal/browser.ts'
 import { ENGLISH_RECOVERY } from '../../elements/internal/recovery-strings.ts'
@@ -90,7 +90,9 @@ describe('<voice-recovery>', () => {
       expect(CODES).to.include(code)
       await until(() => deepAll(agent, '[part=recovery]').length > 0)
       expect(steps(agent)).to.deep.equal(
-        ENGLISH_RECOVERY.steps[code as 'microphone-denied'][FIREFOX ? 'firefox' : 'chrome'],
+        ENGLISH_RECOVERY.steps[code as 'microphone-denied'][
+          FIREFOX ? 'firefox' : WEBKIT ? 'other' : 'chrome'
+        ],
       )
       expect(deepAll(agent, '[part=hint]')).to.deep.equal([])
     } finally {

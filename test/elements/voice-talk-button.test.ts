@@ -86,25 +86,31 @@ describe('<voice-talk-button>', () => {
     expect(sent(socket)).to.deep.equal(['end-turn'])
   })
 
-  it('takes the other buttons of a mouse for what they are', async () => {
-    const { agent } = await mountOpen()
-    await sendMouse({ type: 'move', position: center(agent) })
-    await sendMouse({ type: 'down', button: 'right' })
-    expect(await read(agent)).to.deep.equal(RELEASED)
-    await sendMouse({ type: 'up', button: 'right' })
-  })
+  itNeeds('a menu of the right button that a driver can close')(
+    'takes the other buttons of a mouse for what they are',
+    async () => {
+      const { agent } = await mountOpen()
+      await sendMouse({ type: 'move', position: center(agent) })
+      await sendMouse({ type: 'down', button: 'right' })
+      expect(await read(agent)).to.deep.equal(RELEASED)
+      await sendMouse({ type: 'up', button: 'right' })
+    },
+  )
 
   for (const key of ['Space', 'Enter']) {
-    it(`opens the microphone while ${key} is held, once`, async () => {
-      const { agent, socket } = await mountOpen()
-      agent.querySelector('voice-talk-button')?.focus()
-      await sendKeys({ down: key })
-      await sendKeys({ down: key })
-      expect(await read(agent)).to.deep.equal(HELD)
-      await sendKeys({ up: key })
-      expect(await read(agent)).to.deep.equal(RELEASED)
-      expect(sent(socket)).to.deep.equal(['end-turn'])
-    })
+    itNeeds('keys held down, for which the runner has no command')(
+      `opens the microphone while ${key} is held, once`,
+      async () => {
+        const { agent, socket } = await mountOpen()
+        agent.querySelector('voice-talk-button')?.focus()
+        await sendKeys({ down: key })
+        await sendKeys({ down: key })
+        expect(await read(agent)).to.deep.equal(HELD)
+        await sendKeys({ up: key })
+        expect(await read(agent)).to.deep.equal(RELEASED)
+        expect(sent(socket)).to.deep.equal(['end-turn'])
+      },
+    )
   }
 
   it('leaves keys with others to the browser', async () => {
@@ -274,7 +280,7 @@ describe('<voice-talk-button>', () => {
     expect(listeners.count()).to.equal(0)
   })
 
-  itNeeds('emulated media features, for which Firefox has no command')(
+  itNeeds('emulated media features, for which its driver has no command')(
     'is told from its surroundings in forced colours',
     async () => {
       const { agent } = await mountOpen()

@@ -247,7 +247,7 @@ describe('<voice-text-input>', () => {
     expect(agent.session).to.equal(null)
   })
 
-  itNeeds('emulated media features, for which Firefox has no command')(
+  itNeeds('emulated media features, for which its driver has no command')(
     'has its button at the end of the line in either direction, and borders in forced colours',
     async () => {
       const agent = await mountAgent('dir="rtl"', TAG)

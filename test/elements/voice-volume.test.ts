@@ -2,6 +2,7 @@ import { sendKeys } from '@web/test-runner-commands'
 import { expect } from 'chai'
 import type { VoiceVolume } from '../../elements/index.ts'
 import '../../elements/index.ts'
+import { itNeeds } from '../support/abilities.ts'
 import { audit, deep, inBothSchemes, mount, mountAgent, open, scriptedSession, settled } from './fixture.ts'
 
 const slider = (root: Element): HTMLInputElement => deep(root, 'input')
@@ -36,12 +37,15 @@ describe('<voice-volume>', () => {
     expect(slider(agent).ariaValueText).to.equal('0%')
   })
 
-  it('goes the other way where the page is read from right to left', async () => {
-    const agent = await mountAgent('dir="rtl"', '<voice-volume></voice-volume>')
-    agent.querySelector('voice-volume')?.focus()
-    await sendKeys({ press: 'ArrowRight' })
-    expect(agent.volume).to.equal(0.95)
-  })
+  itNeeds('arrow keys that move a slider the other way from right to left')(
+    'goes the other way where the page is read from right to left',
+    async () => {
+      const agent = await mountAgent('dir="rtl"', '<voice-volume></voice-volume>')
+      agent.querySelector('voice-volume')?.focus()
+      await sendKeys({ press: 'ArrowRight' })
+      expect(agent.volume).to.equal(0.95)
+    },
+  )
 
   it('follows the agent’s property', async () => {
     const agent = await mountAgent('', '<voice-volume></voice-volume>')

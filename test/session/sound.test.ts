@@ -60,13 +60,16 @@ describe('VoiceSession, its sound', () => {
     for (const track of resources.tracks) expect(track.readyState).to.equal('ended')
   })
 
-  it('stats.microphone tells what was granted', async () => {
-    const { session } = await started()
-    expect(session.stats.microphone).to.deep.include({ echoCancellation: true, noiseSuppression: false })
-    expect(session.stats.microphone?.label).to.match(/./)
-    await session.stop()
-    expect(session.stats.microphone).to.equal(null)
-  })
+  itNeeds('noiseSuppression and channelCount among the settings of a track')(
+    'stats.microphone tells what was granted',
+    async () => {
+      const { session } = await started()
+      expect(session.stats.microphone).to.deep.include({ echoCancellation: true, noiseSuppression: false })
+      expect(session.stats.microphone?.label).to.match(/./)
+      await session.stop()
+      expect(session.stats.microphone).to.equal(null)
+    },
+  )
 
   it('warns where echo is not cancelled', async () => {
     const session = create({ microphone: { echoCancellation: false } })
@@ -169,32 +172,35 @@ describe('VoiceSession, its sound', () => {
     expect(() => create({ ducking: true })).to.throw(TypeError, 'speechDetector must be given')
   })
 
-  it('ducking lowers the agent as soon as the detector hears the user; speechchange tells', async () => {
-    let speaking = false
-    const speechDetector = { process: () => speaking, reset: () => undefined }
-    const { session, socket } = await started({ speechDetector, ducking: true })
-    const began = next(session, 'agentstatechange', ({ state }) => state === 'speaking')
-    wire.answer(socket, { ms: 20_000 })
-    await began
-    const context = new AudioContext()
-    contexts.push(context)
-    const analyser = new AnalyserNode(context, { fftSize: 2048 })
-    context.createMediaStreamSource(session.outputStream!).connect(analyser)
-    const samples = new Float32Array(2048)
-    const peak = () => {
-      analyser.getFloatTimeDomainData(samples)
-      return Math.max(...samples)
-    }
-    await until(() => peak() > 0.2)
-    const full = peak()
-    const changed = next(session, 'speechchange')
-    speaking = true
-    expect(await changed).to.deep.equal({ speaking: true })
-    expect(session.userSpeaking).to.equal(true)
-    await until(() => peak() < full * 0.3)
-    speaking = false
-    await until(() => peak() > full * 0.9)
-  })
+  itNeeds('a microphone that hears speech, and keeps time on a busy machine')(
+    'ducking lowers the agent as soon as the detector hears the user; speechchange tells',
+    async () => {
+      let speaking = false
+      const speechDetector = { process: () => speaking, reset: () => undefined }
+      const { session, socket } = await started({ speechDetector, ducking: true })
+      const began = next(session, 'agentstatechange', ({ state }) => state === 'speaking')
+      wire.answer(socket, { ms: 20_000 })
+      await began
+      const context = new AudioContext()
+      contexts.push(context)
+      const analyser = new AnalyserNode(context, { fftSize: 2048 })
+      context.createMediaStreamSource(session.outputStream!).connect(analyser)
+      const samples = new Float32Array(2048)
+      const peak = () => {
+        analyser.getFloatTimeDomainData(samples)
+        return Math.max(...samples)
+      }
+      await until(() => peak() > 0.2)
+      const full = peak()
+      const changed = next(session, 'speechchange')
+      speaking = true
+      expect(await changed).to.deep.equal({ speaking: true })
+      expect(session.userSpeaking).to.equal(true)
+      await until(() => peak() < full * 0.3)
+      speaking = false
+      await until(() => peak() > full * 0.9)
+    },
+  )
 
   it('a detector may answer later, and one that throws is told of once and not asked again', async () => {
     const answers = [true, false]

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { DeepgramAgent, VoiceError } from '../../src/index.ts'
+import { itNeeds } from '../support/abilities.ts'
 import { aMoment, next, rejection, until } from '../support/events.ts'
 import { wire } from '../support/openai-wire.ts'
 import { type Resources, watchResources } from '../support/resources.ts'
@@ -213,16 +214,21 @@ describe('VoiceSession', () => {
     expect(JSON.stringify(replayed)).to.contain('A tone')
   })
 
-  it('keeps audio while there is no line and sends it when the agent is ready again', async () => {
-    const { socket } = await started({ input: 'microphone' })
-    const dialled = ScriptedSocket.next()
-    socket.drop(1006)
-    const second = (await dialled).accept()
-    await aMoment(300)
-    expect(second.sent).to.deep.equal([])
-    wire.ready(second)
-    expect(second.texts.filter(({ type }) => type === 'input_audio_buffer.append').length).to.be.at.least(10)
-  })
+  itNeeds('a microphone that hears speech, and keeps time on a busy machine')(
+    'keeps audio while there is no line and sends it when the agent is ready again',
+    async () => {
+      const { socket } = await started({ input: 'microphone' })
+      const dialled = ScriptedSocket.next()
+      socket.drop(1006)
+      const second = (await dialled).accept()
+      await aMoment(300)
+      expect(second.sent).to.deep.equal([])
+      wire.ready(second)
+      expect(second.texts.filter(({ type }) => type === 'input_audio_buffer.append').length).to.be.at.least(
+        10,
+      )
+    },
+  )
 
   it('tells of a fatal close once, as an error, and ends', async () => {
     const { session, socket } = await started()
@@ -341,16 +347,19 @@ describe('VoiceSession', () => {
     )
   })
 
-  it('muted sends silence and keeps the line alive', async () => {
-    const { session, socket } = await started({ input: 'microphone' })
-    session.muted = true
-    await aMoment(200)
-    const before = socket.sent.length
-    await aMoment(200)
-    const chunks = socket.texts.slice(before)
-    expect(chunks.length).to.be.at.least(5)
-    for (const { audio } of chunks) expect(atob(String(audio))).to.match(/^\0+$/)
-  })
+  itNeeds('a microphone that hears speech, and keeps time on a busy machine')(
+    'muted sends silence and keeps the line alive',
+    async () => {
+      const { session, socket } = await started({ input: 'microphone' })
+      session.muted = true
+      await aMoment(200)
+      const before = socket.sent.length
+      await aMoment(200)
+      const chunks = socket.texts.slice(before)
+      expect(chunks.length).to.be.at.least(5)
+      for (const { audio } of chunks) expect(atob(String(audio))).to.match(/^\0+$/)
+    },
+  )
 
   it('volume refuses what is not from 0 to 1', () => {
     const session = create()
