@@ -15,7 +15,7 @@ export default {
     '!test/audio/{context-keeper,input-switch,recorder,speaker}.test.ts',
     '!test/session/survival.test.ts',
     // What a page plays into a stream is hardly heard at the other end.
-    '!test/testing/{fake-microphone,readme}.test.ts',
+    '!test/testing/{fake-microphone,documents}.test.ts',
   ],
   // What ends a test's `using`, which is no part of WebKit yet.
   testRunnerHtml: (framework) =>
