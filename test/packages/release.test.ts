@@ -76,7 +76,7 @@ test('release: every action is one commit, for good', () => {
 const packaging = pythonEnvironment('packaging')
 
 test('release: nothing in the workflows can be abused', { skip: packaging.missing ?? false }, async () => {
-  const args = ['--offline', '--no-progress', '--persona=pedantic', '.github']
+  const args = ['--offline', '--color=never', '--no-progress', '--persona=pedantic', '.github']
   const { stdout } = await run(packaging.program('zizmor'), args, { cwd: ROOT }).catch(
     (error: { stdout: string }) => assert.fail(error.stdout),
   )

@@ -63,7 +63,7 @@ test('tarballs: voicewire has what pages load, its types, maps, what editors are
     // Each script has a map, but for the file for a script tag, which is two programs in one.
     /^dist\/voice-agent\.js$/,
     /^dist\/(index|audio|testing|voicewire|worklet-source)\.js(\.map)?$/,
-    /^dist\/(audio-engine|session-engine|tool-runner)\.js(\.map)?$/,
+    /^dist\/(agent-session|audio-engine|session-engine|tool-runner)\.js(\.map)?$/,
     /^dist\/(openai-realtime|deepgram-(agent|listen|flux))\.js(\.map)?$/,
     /^dist\/(device-choice|hold-to-talk|orb|text-field|wave)\.js(\.map)?$/,
     /^dist\/chunks\/(inlined-\w+|[\w-]+-[\w-]{8})\.js(\.map)?$/,

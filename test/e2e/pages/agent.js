@@ -21,7 +21,7 @@ addEventListener('DOMContentLoaded', () => {
   watch()
 })
 
-globalThis.report = (index) => {
+globalThis.report = (index = 0) => {
   const { session } = document.querySelectorAll('voice-agent')[index]
   return {
     state: session?.state ?? 'closed',
