@@ -58,12 +58,17 @@ export default [
   lazy('the session engine, loaded when a conversation starts', 'dist/session-engine.js', '8 kB'),
   lazy('the audio engine, loaded with it', 'dist/audio-engine.js', '8.5 kB'),
   lazy('the tool runner, loaded where there are tools', 'dist/tool-runner.js', '2 kB'),
-  entry('voicewire/elements, Lit included', 'dist/elements/index.js', '23 kB', {
+  entry('voicewire/elements, Lit included, without the core', 'dist/elements/index.js', '23 kB', {
     modifyEsbuildConfig: (config) => esbuild({ ...config, external: [...LAZY_ELEMENTS, ...LAZY_CONTROLS] }),
   }),
-  entry('the elements with every control and its help, Lit included', 'dist/elements/index.js', '30 kB', {
-    modifyEsbuildConfig: (config) => esbuild({ ...config, external: LAZY_ELEMENTS }),
-  }),
+  entry(
+    'the elements with every control and its help, Lit included, without the core',
+    'dist/elements/index.js',
+    '30 kB',
+    {
+      modifyEsbuildConfig: (config) => esbuild({ ...config, external: LAZY_ELEMENTS }),
+    },
+  ),
   lazy('what makes a session, loaded by the elements', 'dist/agent-session.js', '1 kB'),
   lazy('the adapter of OpenAI, loaded by the elements', 'dist/openai-realtime.js', '6.5 kB'),
   lazy('the adapter of Deepgram’s agent, loaded by the elements', 'dist/deepgram-agent.js', '4 kB'),

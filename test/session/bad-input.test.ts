@@ -11,10 +11,7 @@ async function watched() {
   const session = create()
   const warnings: string[] = []
   const errors: string[] = []
-  session.on('warning', ({ code }) => {
-    // That sound begins late says something of the machine, not of what came.
-    if (code !== 'audio-suspended') warnings.push(code)
-  })
+  session.on('warning', ({ code }) => warnings.push(code))
   session.on('error', ({ code }) => errors.push(code))
   return { session, socket: await start(session), warnings, errors }
 }
