@@ -88,6 +88,13 @@ function withoutMap(code) {
 /** The words of one language. */
 const LOCALE = /\/locales\/\w+\.ts$/
 
+/**
+ * What elements have in common is one file: where each piece lay in its own, a bundler would make a file of every
+ * combination of them, and a page would ask for a dozen.
+ */
+const SHARED_BY_ELEMENTS =
+  /\/elements\/internal\/(conversation|custom-state|define|frame-loop|icons|lazy-element|locale|localization|page-element|session-(context|controller|element)|styles)\.ts$/
+
 /** Every entry from one graph, so that `.` and `./elements` share one `VoiceSession`. */
 const modules = {
   input: {
@@ -124,6 +131,9 @@ const modules = {
     dir: path('dist'),
     format: 'es',
     sourcemap: true,
+    manualChunks: (id) => (SHARED_BY_ELEMENTS.test(id) ? 'shared' : null),
+    // Not with all that they import, too.
+    onlyExplicitManualChunks: true,
     entryFileNames: '[name].js',
     chunkFileNames: ({ moduleIds, isDynamicEntry, name }) => {
       const inlined = moduleIds.find((id) => id.startsWith(INLINED))

@@ -251,6 +251,8 @@ export class VoiceAgent extends PageElement implements AgentSettings {
   #locale: Partial<Strings> = {}
   /** The provider whose sessions can be made, or soon. */
   #awaited: string | Provider | null = null
+  /** Whether a start is likely: a pointer or the focus has come to it. */
+  #approached = false
 
   constructor() {
     super()
@@ -261,6 +263,7 @@ export class VoiceAgent extends PageElement implements AgentSettings {
     })
     new ContextProvider(this, toolsContext, this.#tools)
     this.#conversation.subscribe(() => this.#changed())
+    for (const type of ['pointerover', 'focusin']) this.addEventListener(type, this.#approach)
     this.provider = 'openai-realtime'
     this.model = null
     this.voice = null
@@ -285,8 +288,9 @@ export class VoiceAgent extends PageElement implements AgentSettings {
   }
 
   /**
-   * The session: null before the first start, then that of the last one. Set one of your own and the element
-   * starts, shows and ends that, whatever its own settings are; null takes it away.
+   * The session: null before the first start, then that of the last one; it is there when `statechange` first tells of
+   * it, as a start may have to load what it is made of. Set one of your own and the element starts, shows and ends
+   * that, whatever its own settings are; null takes it away.
    */
   get session(): VoiceSession | null {
     return this.#conversation.session
@@ -417,11 +421,18 @@ export class VoiceAgent extends PageElement implements AgentSettings {
     this.#focus.follow(changed)
   }
 
-  /** What makes sessions is loaded before anyone asks for one, so that a click need not wait; but not before a consent. */
+  #approach = (): void => {
+    this.#approached = true
+    this.#preload()
+  }
+
+  /**
+   * What makes sessions is loaded when somebody comes near, so that a click need not wait, and a page on which nobody
+   * does has none of it; but not before a consent.
+   */
   #preload(): void {
     const { provider, session } = this
-    // The default value counts for no change.
-    if (session || provider === this.#awaited || this.#gate.asksConsent) return
+    if (!this.#approached || session || provider === this.#awaited || this.#gate.asksConsent) return
     this.#awaited = provider
     loadMakings(provider).catch(() => {
       // The start says so, if there is one.

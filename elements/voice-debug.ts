@@ -27,7 +27,7 @@ interface Secrets {
  *
  * @attr {boolean} open - Whether it is unfolded.
  * @cssproperty --voicewire-debug-inline-size - Its width; default `26em`.
- * @cssproperty --voicewire-debug-block-size - Its greatest height; default `70vh`.
+ * @cssproperty --voicewire-debug-block-size - Its height while it is open; default `70vh`.
  * @csspart debug - All of it.
  * @csspart toggle-button - Opens and closes it.
  * @csspart facts - The figures.
@@ -50,18 +50,32 @@ export class VoiceDebug extends SessionElement {
         inset-inline: 0.5em auto;
         inline-size: fit-content;
         max-inline-size: calc(100vw - 1em);
-        max-block-size: var(--voicewire-debug-block-size, 70vh);
-        overflow: auto;
+        overflow: hidden;
         border: 1px solid var(--border);
         border-radius: 0.75em;
         background: var(--surface);
         font-size: 0.75rem;
       }
-      .panel {
+      /* Of one height, with what is pressed above what grows: nothing moves from under the pointer. */
+      :host([open]) .root {
+        display: flex;
+        flex-direction: column;
         box-sizing: border-box;
+        block-size: var(--voicewire-debug-block-size, 70vh);
         inline-size: var(--voicewire-debug-inline-size, 26em);
-        max-inline-size: 100%;
+      }
+      .bar {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: center;
+        gap: 0.5em;
+      }
+      :host([open]) .bar {
+        padding-block-end: 0.5em;
+      }
+      .panel {
         padding: 0 0.75em 0.75em;
+        overflow: auto;
       }
       button {
         padding: 0.5em 0.75em;
@@ -128,12 +142,6 @@ export class VoiceDebug extends SessionElement {
         overflow-wrap: anywhere;
         white-space: pre-wrap;
       }
-      .actions {
-        display: flex;
-        flex-wrap: wrap;
-        align-items: center;
-        gap: 0.5em;
-      }
       [role='status'] {
         margin: 0;
       }
@@ -198,15 +206,18 @@ export class VoiceDebug extends SessionElement {
 
   protected override render(): TemplateResult {
     return html`<section class="root" part="debug" popover="manual" aria-label="Voice diagnostics">
-      <button
-        class="toggle"
-        part="toggle-button"
-        type="button"
-        aria-expanded=${this.open}
-        @click=${this.#toggle}
-      >
-        Diagnostics
-      </button>
+      <div class="bar">
+        <button
+          class="toggle"
+          part="toggle-button"
+          type="button"
+          aria-expanded=${this.open}
+          @click=${this.#toggle}
+        >
+          Diagnostics
+        </button>
+        ${this.open ? this.#actions() : nothing}
+      </div>
       ${this.open ? this.#panel() : nothing}
     </section>`
   }
@@ -214,15 +225,14 @@ export class VoiceDebug extends SessionElement {
   #panel(): TemplateResult {
     return html`<div class="panel">
       ${this.#facts()} ${this.#turns()} ${this.#messages()} ${this.#events()}
-      <div class="actions">
-        <button part="copy-button" type="button" @click=${this.#copy}>Copy diagnostics</button>
-        <button part="download-button" type="button" @click=${this.#download}>Download</button>
-        <label>
-          <input type="checkbox" .checked=${this.#withText} @change=${this.#ontext} /> with text
-        </label>
-        <p role="status">${this.#said}</p>
-      </div>
     </div>`
+  }
+
+  #actions(): TemplateResult {
+    return html`<button part="copy-button" type="button" @click=${this.#copy}>Copy diagnostics</button>
+      <button part="download-button" type="button" @click=${this.#download}>Download</button>
+      <label><input type="checkbox" .checked=${this.#withText} @change=${this.#ontext} /> with text</label>
+      <p role="status">${this.#said}</p>`
   }
 
   #facts(): TemplateResult {

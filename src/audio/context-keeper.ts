@@ -4,8 +4,14 @@ export interface ContextKeeperOptions {
   readonly onwarning: (warning: VoiceWarning) => void
   /** How long a context may take to run before the page's author hears of it, in ms; default 1000. */
   readonly patienceMs?: number
-  /** How often to look whether a running context's clock moves, in ms; default 1500. Still twice is a stall. */
+  /** How often to look whether the clock of a context that may run moves, in ms; default 1500. Still twice is a stall. */
   readonly watchMs?: number
+}
+
+/** Firefox alone says whether it would let a context begin. */
+interface AutoplayNavigator {
+  /** @see https://www.w3.org/TR/autoplay-detection/ */
+  getAutoplayPolicy?(context: AudioContext): 'allowed' | 'allowed-muted' | 'disallowed'
 }
 
 /** After one of these a browser lets sound begin. */
@@ -64,8 +70,13 @@ export class ContextKeeper {
     if (document.visibilityState === 'visible') resume(this.#context)
   }
 
+  /** Whether the browser says that only the sound device keeps it waiting. */
+  get #allowed(): boolean {
+    return (navigator as AutoplayNavigator).getAutoplayPolicy?.(this.#context) === 'allowed'
+  }
+
   #remind(): void {
-    if (this.#context.state !== 'suspended') return
+    if (this.#context.state !== 'suspended' || this.#allowed) return
     this.#onwarning({
       code: 'audio-suspended',
       message: 'The browser lets no sound begin before the user has touched the page',
@@ -75,7 +86,8 @@ export class ContextKeeper {
 
   #look(): void {
     const { state, currentTime } = this.#context
-    const moves = state !== 'running' || document.visibilityState === 'hidden' || currentTime !== this.#time
+    const mayRun = state === 'running' || (state === 'suspended' && this.#allowed)
+    const moves = !mayRun || document.visibilityState === 'hidden' || currentTime !== this.#time
     this.#time = currentTime
     this.#still = moves ? 0 : this.#still + 1
     if (this.#still === 2) void this.#restart()
@@ -84,8 +96,8 @@ export class ContextKeeper {
   async #restart(): Promise<void> {
     this.#onwarning({
       code: 'audio-stalled',
-      message: 'Sound stands still though the browser says that it runs; it is suspended and resumed',
-      hint: 'If it persists, start again',
+      message: 'Sound stands still though the browser lets it run; it is suspended and resumed',
+      hint: 'If it persists, see whether the system has a sound device, and start again',
     })
     await this.#context.suspend().catch(ignore)
     resume(this.#context)

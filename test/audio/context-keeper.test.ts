@@ -32,6 +32,12 @@ function pretend(context: AudioContext, name: 'state' | 'currentTime', value: un
   Object.defineProperty(context, name, { configurable: true, value })
 }
 
+/** Has the browser say, as Firefox does, whether it lets contexts begin; @returns what takes that back. */
+function pretendPolicy(policy: string): () => void {
+  Object.defineProperty(navigator, 'getAutoplayPolicy', { configurable: true, value: () => policy })
+  return () => Reflect.deleteProperty(navigator, 'getAutoplayPolicy')
+}
+
 function changed(context: AudioContext, state: AudioContextState): Promise<void> {
   return new Promise((resolve) => {
     context.addEventListener('statechange', () => context.state === state && resolve())
@@ -84,10 +90,22 @@ describe('ContextKeeper', () => {
     const context = new AudioContext()
     contexts.push(context)
     pretend(context, 'state', 'suspended')
+    const restore = pretendPolicy('disallowed')
     const code = await new Promise((resolve) => {
       keepers.push(new ContextKeeper(context, { onwarning: (given) => resolve(given.code), patienceMs: 1 }))
     })
+    restore()
     expect(code).to.equal('audio-suspended')
+  })
+
+  it('asks for no gesture where the browser says that none is needed, but tells of a device that never begins', async () => {
+    const restore = pretendPolicy('allowed')
+    const { context, codes, warned } = await setUp({ patienceMs: 1, watchMs: 100 })
+    pretend(context, 'state', 'suspended')
+    pretend(context, 'currentTime', 0)
+    await warned
+    restore()
+    expect(codes).to.deep.equal(['audio-stalled'])
   })
 
   it('sets a clock going again that stands still while the context says that it runs', async () => {

@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { type Browser, chromium } from 'playwright'
+import type { VoiceAgent } from '../../elements/index.ts'
 import { chromiumOptions } from '../support/chromium.mjs'
 import { startStack } from '../support/stack.ts'
 import { watchedPage } from '../support/watched-page.ts'
@@ -51,9 +52,14 @@ async function talk({ late }: { late: boolean }): Promise<readonly string[]> {
     const asked = page.waitForRequest(/openai-realtime/)
     const answered = late ? null : page.waitForResponse(/openai-realtime/)
     await page.goto(`${stack.url}/page.html`)
+    const start = page.getByRole('button', { name: 'Start talking' })
+    await start.waitFor()
+    await page.locator('voice-agent').evaluate(async (agent: VoiceAgent) => agent.updateComplete)
+    assert.deepEqual(named(stack.requests, /agent-session|openai-realtime/), [], 'nobody has come near')
+    await start.hover()
     await asked
     await answered
-    await page.getByRole('button', { name: 'Start talking' }).click()
+    await start.click()
     if (late) await page.getByRole('button', { name: 'Cancel' }).waitFor()
     clicked.resolve()
     await page
@@ -73,7 +79,9 @@ async function talk({ late }: { late: boolean }): Promise<readonly string[]> {
 const named = (files: readonly string[], name: RegExp): readonly string[] =>
   files.filter((path) => name.test(path))
 
-test('adapters: a page loads the one that it needs, before the click', { timeout: 60_000 }, async () => {
+test('adapters: a page loads the one that it needs when the pointer comes, before the click', {
+  timeout: 60_000,
+}, async () => {
   const files = await talk({ late: false })
   assert.equal(named(files, /openai-realtime/).length, 1)
   assert.deepEqual(named(files, /deepgram|voice-recovery|voice-debug/), [])

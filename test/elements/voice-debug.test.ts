@@ -179,6 +179,16 @@ describe('<voice-debug>', () => {
     }
   })
 
+  it('keeps its buttons where they are while it has more and more to show', async () => {
+    const { agent, debug } = await mountDebug()
+    const places = (): unknown =>
+      deepAll(debug, 'button, input').map((control) => control.getBoundingClientRect().toJSON())
+    const before = places()
+    await talk(agent)
+    await until(() => words(deep(debug, '[part=events]')).includes('toolcall'))
+    expect(places()).to.deep.equal(before)
+  })
+
   it('unfolds an event, and keeps it unfolded while others come', async () => {
     const { agent, debug } = await mountDebug()
     const socket = await talk(agent)

@@ -19,10 +19,14 @@ export function findFirefox(): string | null {
   return [...candidates, ...APPS].find((path) => existsSync(path)) ?? null
 }
 
-/** Microphones are granted without a prompt; without a sound server of the test's own there is a fake one. */
+/**
+ * Microphones are granted without a prompt; without a sound server of the test's own there is a fake one. The page
+ * hears that focus comes and goes though no window manager gives the window any.
+ */
 const preferences = (sound: SoundServer | null) => ({
   'media.navigator.streams.fake': sound === null,
   'media.navigator.permission.disabled': true,
+  'focusmanager.testmode': true,
 })
 
 /** How tests start a stock Firefox. Its sound stands still where it has neither a device nor a sound server. */

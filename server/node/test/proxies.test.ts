@@ -82,6 +82,13 @@ async function ask({ url, ca }: RelayProxy, path: string, { body, ...options }: 
   return promise
 }
 
+/** What has a relay share this Redis, and wait for it however busy the machine is: it is not away. */
+function sharing(t: TestContext, redis: RedisServer, more: object = {}): Record<string, string> {
+  const options = JSON.stringify({ url: redis.url, timeoutMs: 5000, ...more })
+  const cwd = temporaryFolder(t, { 'relay.mjs': `export default { redis: ${options} }` })
+  return { VOICEWIRE_CONFIG: `${cwd}/relay.mjs` }
+}
+
 /** A header with the ticket of one user. */
 async function ticketOf(user: string, secret: string) {
   return { Authorization: `Bearer ${(await issueTicket({ user }, { secret })).token}` }
@@ -92,7 +99,7 @@ test('haproxy: two relays with one Redis hold their limits together, and use a t
   const redis = await RedisServer.start(t)
   const secret = randomBytes(32).toString('hex')
   const user = await setUp(t, 'haproxy', {
-    REDIS_URL: redis.url,
+    ...sharing(t, redis),
     TICKET_SECRET: secret,
     MAX_CONNECTIONS_PER_USER: '4',
   })
@@ -119,7 +126,7 @@ test('haproxy: two relays with one Redis hold their limits together, and use a t
 // R-LIMIT-9
 test('haproxy: two relays with one Redis allow so many upgrades in a window and not one more', async (t) => {
   const redis = await RedisServer.start(t)
-  const site = await setUp(t, 'haproxy', { REDIS_URL: redis.url, VOICE_AGENT_RATE_LIMIT: '10' })
+  const site = await setUp(t, 'haproxy', { ...sharing(t, redis), VOICE_AGENT_RATE_LIMIT: '10' })
   const outcomes: string[] = []
   for (let count = 0; count < 16; count += 1) {
     outcomes.push(
@@ -137,11 +144,9 @@ test('haproxy: two relays with one Redis allow so many upgrades in a window and 
 // R-LIMIT-9
 test('haproxy: what a killed relay held is free again, and new sessions go to the other', async (t) => {
   const redis = await RedisServer.start(t)
-  const file = `export default { redis: { url: '${redis.url}', leaseMs: 1500 } }`
-  const cwd = temporaryFolder(t, { 'relay.mjs': file })
   const secret = randomBytes(32).toString('hex')
   const site = await setUp(t, 'haproxy', {
-    VOICEWIRE_CONFIG: `${cwd}/relay.mjs`,
+    ...sharing(t, redis, { leaseMs: 1500 }),
     TICKET_SECRET: secret,
     MAX_CONNECTIONS_PER_USER: '2',
   })

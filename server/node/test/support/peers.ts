@@ -168,8 +168,11 @@ export async function connect(t: TestContext, url: string, options: ConnectOptio
 /** A TCP connection that says exactly what a test wants. */
 export class RawClient {
   readonly socket: Socket
-  received = Buffer.alloc(0)
   readonly closed: Promise<void>
+  /** What came, and room for more: to join it anew with every piece would take long for millions of bytes. */
+  #bytes = Buffer.alloc(0)
+  #start = 0
+  #end = 0
   #upgraded = false
   #wake: (() => void)[] = []
 
@@ -187,7 +190,7 @@ export class RawClient {
     this.closed = new Promise((resolve) => socket.on('close', () => resolve()))
     socket.on('error', () => {})
     socket.on('data', (chunk: Buffer) => {
-      this.received = Buffer.concat([this.received, chunk])
+      this.#append(chunk)
       // As a client does that was closed.
       if (this.#upgraded && parseServer(this.received).code !== null) socket.end()
       for (const wake of this.#wake.splice(0)) wake()
@@ -195,6 +198,11 @@ export class RawClient {
     socket.on('close', () => {
       for (const wake of this.#wake.splice(0)) wake()
     })
+  }
+
+  /** What came, without the answer to the handshake. */
+  get received(): Buffer {
+    return this.#bytes.subarray(this.#start, this.#end)
   }
 
   write(data: string | Buffer): void {
@@ -220,7 +228,7 @@ export class RawClient {
     this.write(handshakeRequest(path, headers))
     const status = await this.status()
     if (status !== 101) throw new Error(`HTTP ${status}`)
-    this.received = this.received.subarray(this.received.indexOf('\r\n\r\n') + 4)
+    this.#start += this.received.indexOf('\r\n\r\n') + 4
     this.#upgraded = true
   }
 
@@ -229,6 +237,13 @@ export class RawClient {
     await this.until((received) => parseServer(received).code !== null)
     const { code, texts } = parseServer(this.received)
     return { code: code ?? 1006, texts }
+  }
+
+  #append(chunk: Buffer): void {
+    const end = this.#end + chunk.length
+    if (end > this.#bytes.length) this.#bytes = Buffer.concat([this.#bytes], Math.max(1024, 2 * end))
+    chunk.copy(this.#bytes, this.#end)
+    this.#end = end
   }
 }
 
