@@ -8,15 +8,19 @@ const FOLDER = join(ROOT, '.cache', 'parts')
 
 /**
  * @param {readonly (readonly string[])[]} lanes The parts of a lane follow one another.
+ * @param {(name: string) => unknown} ready What a part waits for before it begins.
  * @returns What each part came to, in the order in which they were over.
  */
-export async function runLanes(lanes) {
+export async function runLanes(lanes, ready) {
   rmSync(FOLDER, { recursive: true, force: true })
   mkdirSync(FOLDER, { recursive: true })
   const results = []
   await Promise.all(
     lanes.map(async (parts) => {
-      for (const name of parts) results.push(await runPart(name))
+      for (const name of parts) {
+        await ready(name)
+        results.push(await runPart(name))
+      }
     }),
   )
   return results

@@ -56,6 +56,9 @@ function fuzzTests() {
   return nodeTests('fuzz', ['test/fuzz/*.test.ts'], { env: { FUZZ_SEED: seed } })()
 }
 
+/** Longer than any file takes, so that what stands still is told of, and not waited for. */
+const MOST_MS = 10 * 60_000
+
 /** Files of node:test, whose totals come from a TAP report beside the readable one. */
 function nodeTests(name, patterns, { concurrency = 2, env = {}, exclude = [] } = {}) {
   return async () => {
@@ -65,6 +68,7 @@ function nodeTests(name, patterns, { concurrency = 2, env = {}, exclude = [] } =
     const options = [
       '--test',
       `--test-concurrency=${concurrency}`,
+      `--test-timeout=${MOST_MS}`,
       '--test-reporter=spec',
       '--test-reporter-destination=stdout',
       '--test-reporter=tap',
@@ -222,36 +226,18 @@ const PARTS = {
   survival: nodeTests('survival', ['test/survival/*.test.ts'], { concurrency: 1 }),
 }
 
-/** What parts would set up for themselves, and must not do at the same time. */
-function ensureForAll() {
-  ensureAllPython()
-  ensureDeployPrograms()
-  for (const name of ['deploy', 'packaging']) ensurePython(name)
-}
-
 /**
- * What runs beside one another where everything runs: the first lane mostly waits for processes and sockets, the
- * second for a browser. `secrets` comes behind those whose relays it looks after.
+ * What runs beside one another where everything runs: the second lane mostly waits for a browser, the others for
+ * processes and sockets. `secrets` comes behind those whose relays it looks after.
  */
 const LANES = [
-  [
-    'lint',
-    'types',
-    'size',
-    'unit',
-    'operation',
-    'backends',
-    'deploy',
-    'secrets',
-    'conformance',
-    'python',
-    'clients',
-    'fuzz',
-    'snippets',
-    'docs',
-  ],
-  ['browser', 'e2e', 'demos', 'packages', 'survival'],
+  ['lint', 'types', 'size', 'unit', 'operation', 'backends', 'deploy', 'secrets', 'docs', 'survival'],
+  ['browser', 'e2e'],
+  ['conformance', 'python', 'clients', 'fuzz', 'snippets', 'demos', 'packages'],
 ]
+
+/** What begins before the environments of Python are there. */
+const UNPREPARED = new Set(['lint', 'types', 'size', 'unit', 'operation', 'browser', 'e2e', 'conformance'])
 
 /** What takes as long as all others together, and has jobs of its own in CI. */
 const BY_NAME = ['firefox', 'webkit']
@@ -265,12 +251,16 @@ if (unplaced) fail(`the part "${unplaced}" must be in one lane of scripts/run-te
 
 /** Where this process is one of several, that which started it has prepared all, and is told the total. */
 const report = process.env.VOICEWIRE_PART_REPORT
+/** What parts would set up for themselves, and must not do at the same time. */
+let prepared
 if (!report) {
+  const whole = asked.length === 0
   process.env.CHROMIUM_PATH = await ensureChromium()
   ensurePrograms()
-  if (asked.length === 0 || asked.some((part) => ['e2e', 'firefox'].includes(part))) ensureFirefox()
-  if (asked.length === 0 || asked.includes('webkit')) ensureWebKit()
-  if (asked.length === 0) ensureForAll()
+  if (whole || asked.some((part) => ['e2e', 'firefox'].includes(part))) ensureFirefox()
+  if (asked.includes('webkit')) ensureWebKit()
+  if (whole) ensureDeployPrograms()
+  if (whole) prepared = run('node', ['scripts/prepare.mjs'])
   await build()
 }
 mkdirSync(CACHE, { recursive: true })
@@ -289,7 +279,7 @@ async function runParts(names) {
 
 const results = await (asked.length > 0
   ? runParts(Object.keys(PARTS).filter((name) => asked.includes(name)))
-  : runLanes(LANES))
+  : runLanes(LANES, (name) => UNPREPARED.has(name) || prepared))
 const broken = results.filter(({ code, failed }) => code !== 0 || failed > 0)
 const passed = results.reduce((sum, result) => sum + result.passed, 0)
 // One that ended badly without a failed test has failed all the same.

@@ -44,12 +44,33 @@ test('Relay ends both legs within 1.5 s, whoever goes and however', async (t) =>
 
 // R-LIFE-3
 test('Relay keeps a quiet session whose sides answer pings', async (t) => {
-  const setup = await setUp(t, { heartbeatMs: 100 })
+  const setup = await setUp(t, { heartbeatMs: 500 })
   const { client, provider } = await pair(t, setup)
-  while (client.pings.length < 8 || provider.pings.length < 8) await once(client.socket, 'ping')
+  await pinged(client, () => client.pings.length >= 5 && provider.pings.length >= 5)
   client.send('still here')
   assert.equal((await provider.next()).data, 'still here')
 })
+
+// R-LIFE-3
+test('Relay keeps a session whose answers to pings came while its process was held up', async (t) => {
+  const heartbeatMs = 500
+  const setup = await setUp(t, { heartbeatMs })
+  const { client, provider } = await pair(t, setup)
+  // It is in this process, and has answered by now.
+  provider.socket.once('ping', () => {
+    const until = performance.now() + 1.5 * heartbeatMs
+    while (performance.now() < until);
+  })
+  await pinged(client, () => client.pings.length >= 3)
+  client.send('still here')
+  assert.equal((await provider.next()).data, 'still here')
+})
+
+/** Resolved when enough pings came; rejected where the session ends before. */
+async function pinged(client: Peer, enough: () => boolean): Promise<void> {
+  const ended = client.closed.then(({ code, reason }) => assert.fail(`it ended: ${code} ${reason}`))
+  while (!enough()) await Promise.race([once(client.socket, 'ping'), ended])
+}
 
 // R-LIFE-4
 test('Relay ends a session in which nobody says anything, whatever is sent meanwhile', async (t) => {

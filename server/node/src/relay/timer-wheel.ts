@@ -44,7 +44,8 @@ export class TimerWheel {
     if (this.#timer !== null) return
     this.#startedAt = performance.now()
     this.#tick = 0
-    this.#timer = setInterval(() => this.#advance(), TICK_MS)
+    // Timers come first: after the process was held up, a peer's sign of life would still wait to be read.
+    this.#timer = setInterval(() => setImmediate(() => this.#advance()), TICK_MS)
   }
 
   #advance(): void {
