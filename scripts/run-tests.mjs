@@ -43,7 +43,8 @@ const OPERATION = [
 const APPS = ['test/e2e/frameworks.test.ts']
 
 /** What Firefox does too: every way through a conversation that a user has, and what is seen of it. */
-const IN_FIREFOX = 'test/e2e/{controls,failures,layouts,start,tools,worklets}.test.ts'
+const IN_FIREFOX =
+  'test/e2e/{adapters,congestion,controls,direct,documents,failures,hostile-page,layouts,server-rendering,start,tools,worklets}.test.ts'
 
 /** The suite that judges relays, judged by faulty ones; mostly it waits, so it must not hold up the other modules. */
 const CONFORMANCE = 'server/conformance/test/*.test.ts'
@@ -227,17 +228,35 @@ const PARTS = {
 }
 
 /**
- * What runs beside one another where everything runs: the second lane mostly waits for a browser, the others for
- * processes and sockets. `secrets` comes behind those whose relays it looks after.
+ * What runs beside one another where everything runs: the first lane mostly waits for processes and sockets, the second
+ * for a browser, and there are three once `browser`, which leaves no core idle, is over. `secrets` comes behind those
+ * whose relays it looks after, `conformance`, which judges by the clock, where the others have least to do.
  */
 const LANES = [
-  ['lint', 'types', 'size', 'unit', 'operation', 'backends', 'deploy', 'secrets', 'docs', 'survival'],
-  ['browser', 'e2e'],
-  ['conformance', 'python', 'clients', 'fuzz', 'snippets', 'demos', 'packages'],
+  [
+    'lint',
+    'types',
+    'size',
+    'unit',
+    'operation',
+    'backends',
+    'deploy',
+    'secrets',
+    'python',
+    'clients',
+    'conformance',
+  ],
+  [
+    'browser',
+    [
+      ['e2e', 'survival'],
+      ['packages', 'demos', 'docs', 'fuzz', 'snippets'],
+    ],
+  ],
 ]
 
 /** What begins before the environments of Python are there. */
-const UNPREPARED = new Set(['lint', 'types', 'size', 'unit', 'operation', 'browser', 'e2e', 'conformance'])
+const UNPREPARED = new Set(['lint', 'types', 'size', 'unit', 'operation', 'browser', 'e2e'])
 
 /** What takes as long as all others together, and has jobs of its own in CI. */
 const BY_NAME = ['firefox', 'webkit']
@@ -245,7 +264,7 @@ const BY_NAME = ['firefox', 'webkit']
 const asked = process.argv.slice(2)
 const unknown = asked.find((name) => !(name in PARTS))
 if (unknown) fail(`there is no part "${unknown}": choose from ${Object.keys(PARTS).join(', ')}`)
-const placed = [...LANES, BY_NAME].flat()
+const placed = [LANES, BY_NAME].flat(Number.POSITIVE_INFINITY)
 const unplaced = Object.keys(PARTS).find((name) => placed.filter((one) => one === name).length !== 1)
 if (unplaced) fail(`the part "${unplaced}" must be in one lane of scripts/run-tests.mjs, or in BY_NAME`)
 

@@ -1,8 +1,8 @@
 /** `npm run screenshots`: every layout of `<voice-agent>` in `docs/screenshots/`, light and dark, in a real conversation. */
 
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { chromium } from 'playwright'
-import { chromiumOptions } from '../test/support/chromium.mjs'
+import { chromiumOptions, SPEECH_FILE } from '../test/support/chromium.mjs'
 import { startStack } from '../test/support/stack.ts'
 import { build } from './build.mjs'
 import { ROOT } from './environment.mjs'
@@ -23,6 +23,12 @@ const SHOTS = {
   ready: { attributes: '' },
   narrow: { attributes: 'layout="floating" open', live: true, window: true, width: 390 },
 }
+
+/** Nobody cuts anybody off: the user waits for the greeting, and says what comes before the first pause of the speech. */
+const WAIT_SECONDS = 4
+const SAID_SECONDS = 2.4
+const SAID_FILE = `${ROOT}/.cache/screenshots.wav`
+const WAV_HEADER_BYTES = 44
 
 const GREETING = 'Hello! How may I help you with your order?'
 const QUESTION = 'Where is my parcel?'
@@ -53,24 +59,48 @@ voice-agent { display: block; inline-size: 23em; }
 voice-agent[layout='panel'] { block-size: 36em; }
 `
 
-/** Waits for the agent's answer, and for its voice. */
+/** Writes what the user says to a file of its own. */
+async function cutSpeech() {
+  const speech = await readFile(SPEECH_FILE)
+  const bytesPerSecond = speech.readUInt32LE(28)
+  const words = speech.subarray(WAV_HEADER_BYTES, WAV_HEADER_BYTES + SAID_SECONDS * bytesPerSecond)
+  const header = Buffer.from(speech.subarray(0, WAV_HEADER_BYTES))
+  const silence = Buffer.alloc(WAIT_SECONDS * bytesPerSecond)
+  const dataBytes = silence.length + words.length
+  header.writeUInt32LE(WAV_HEADER_BYTES - 8 + dataBytes, 4)
+  header.writeUInt32LE(dataBytes, WAV_HEADER_BYTES - 4)
+  await writeFile(SAID_FILE, Buffer.concat([header, silence, words]))
+}
+
+/** Waits for the question and the agent's answer, and for its voice where it is heard. */
 async function converse(browserPage) {
   await browserPage.evaluate(() => document.querySelector('voice-agent').start())
+  const typed = await browserPage.evaluate(() => document.querySelector('voice-agent').mode === 'text')
+  if (typed) {
+    await browserPage.waitForFunction(
+      () => document.querySelector('voice-agent').session.transcript[0]?.final,
+    )
+    await browserPage.evaluate(
+      (text) => document.querySelector('voice-agent').session.sendText(text),
+      QUESTION,
+    )
+  }
   await browserPage.waitForFunction((answer) => {
-    const { session } = document.querySelector('voice-agent')
-    const last = session.transcript.at(-1)
+    const last = document.querySelector('voice-agent').session.transcript.at(-1)
     return last?.role === 'assistant' && answer.startsWith(last.text.slice(0, 12)) && last.text.length > 30
   }, ANSWER)
+  if (typed) return
   await browserPage.waitForFunction(() => document.querySelector('voice-agent').session.outputLevel > 0.1)
 }
 
 await build()
 await mkdir(FOLDER, { recursive: true })
+await cutSpeech()
 const stack = await startStack({
   files: { ...files, '/screenshots.css': CSS },
-  emulator: { transcripts: [QUESTION], respond: () => ANSWER },
+  emulator: { transcripts: [QUESTION], respond: (text) => (text === QUESTION ? ANSWER : GREETING) },
 })
-const browser = await chromium.launch(chromiumOptions())
+const browser = await chromium.launch(chromiumOptions({ speechFile: `${SAID_FILE}%noloop` }))
 try {
   for (const colorScheme of SCHEMES) {
     for (const [name, { live, window, width = 760 }] of Object.entries(SHOTS)) {

@@ -205,12 +205,14 @@ export class SessionEngine {
     const speaker = this.#options.audio.engine?.speaker
     const thinking = this.#agentState === 'thinking'
     if (!speaker?.playing && !(thinking && !bySpeech)) return
-    const items = (await speaker?.clear()) ?? []
+    const read = speaker?.volume === 0 // and not heard
+    const cut = (await speaker?.clear()) ?? []
     if (this.#ended) return
+    const { transcript, emit } = this.#options
+    const items = read ? transcript.unread(cut) : cut
     this.connection.send({ type: 'interrupt', bySpeech, items })
     // The next answer may have begun meanwhile.
     if (!speaker?.playing) this.silent()
-    const { transcript, emit } = this.#options
     for (const item of items) {
       this.#changed(transcript.interrupt(item))
       const { itemId, heardMs, receivedMs } = item

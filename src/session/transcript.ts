@@ -116,6 +116,14 @@ export class Transcript {
     return this.#replace(index, { ...old, ...next, ...(words && { words }) })
   }
 
+  /** @returns Of items that are read, not heard, those whose text is not complete: all that came of it is known. */
+  unread(items: readonly HeardItem[]): readonly HeardItem[] {
+    const complete = new Set(this.#entries.filter(({ final }) => final).map(({ id }) => id))
+    return items
+      .filter(({ itemId }) => !complete.has(this.idOf(itemId)))
+      .map((item) => ({ ...item, heardMs: item.receivedMs }))
+  }
+
   /** @returns The entry of an item that was cut off, with the words that were heard; null where it has none yet. */
   interrupt({ itemId, heardMs, receivedMs }: HeardItem): TranscriptEntry | null {
     const key = this.idOf(itemId)

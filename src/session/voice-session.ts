@@ -103,7 +103,7 @@ export class VoiceSession<P extends Provider = Provider> {
     this.#sound.muted = muted
   }
 
-  /** Loudness of the agent, 0…1. */
+  /** Loudness of the agent, 0…1. At 0 it counts as read: what was shown of an answer stays where it is cut off. */
   get volume(): number {
     return this.#sound.volume
   }

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { type Browser, chromium } from 'playwright'
+import type { Browser } from 'playwright'
 import type { VoiceAgent } from '../../elements/index.ts'
-import { chromiumOptions } from '../support/chromium.mjs'
+import { launchBrowser } from '../support/browser.ts'
 import { startStack } from '../support/stack.ts'
 import { watchedPage } from '../support/watched-page.ts'
 
@@ -18,7 +18,7 @@ let browser: Browser
 
 before(async () => {
   // Nothing here needs a policy of its own: the gesture is a real click.
-  browser = await chromium.launch(chromiumOptions())
+  browser = await launchBrowser()
 })
 after(() => browser.close())
 

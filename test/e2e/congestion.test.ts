@@ -4,8 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { test } from 'node:test'
-import { chromium } from 'playwright'
-import { chromiumOptions } from '../support/chromium.mjs'
+import { launchBrowser } from '../support/browser.ts'
 import { startStack } from '../support/stack.ts'
 
 /** A provider whose sound is so wide that a line which stands still shows within seconds, whatever the buffers. */
@@ -66,7 +65,7 @@ test('congestion: a line that stands still costs the oldest sound, and the sessi
       '/wide.js': PAGE,
     },
   })
-  const browser = await chromium.launch(chromiumOptions())
+  const browser = await launchBrowser()
   try {
     const page = await browser.newPage()
     await page.goto(`${stack.url}/wide.html?server=${server.url}`)

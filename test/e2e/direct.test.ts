@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { type Browser, chromium } from 'playwright'
-import { chromiumOptions } from '../support/chromium.mjs'
+import type { Browser } from 'playwright'
+import { launchBrowser } from '../support/browser.ts'
 import { openSessionPage, start, until } from '../support/session-page.ts'
 import { type Stack, startStack } from '../support/stack.ts'
 
@@ -9,7 +9,7 @@ let stack: Stack
 let browser: Browser
 
 before(async () => {
-  browser = await chromium.launch(chromiumOptions())
+  browser = await launchBrowser()
   stack = await startStack()
 })
 after(async () => {

@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { type Browser, chromium, type Page } from 'playwright'
+import type { Browser, Page } from 'playwright'
 import type { EmulatorOptions } from '../../server/emulator/src/index.ts'
-import { chromiumOptions } from '../support/chromium.mjs'
+import { launchBrowser } from '../support/browser.ts'
 import { startStack } from '../support/stack.ts'
 import { watchedPage } from '../support/watched-page.ts'
 
@@ -14,7 +14,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 let browser: Browser
 
 before(async () => {
-  browser = await chromium.launch(chromiumOptions())
+  browser = await launchBrowser()
 })
 after(() => browser.close())
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { after, before, test } from 'node:test'
 import { build } from 'esbuild'
-import { type Browser, chromium } from 'playwright'
-import { chromiumOptions } from '../support/chromium.mjs'
+import type { Browser } from 'playwright'
+import { launchBrowser } from '../support/browser.ts'
 import { type Stack, startStack } from '../support/stack.ts'
 import { watchedPage } from '../support/watched-page.ts'
 
@@ -50,7 +50,7 @@ let stack: Stack
 const files: Record<string, string> = {}
 
 before(async () => {
-  browser = await chromium.launch(chromiumOptions())
+  browser = await launchBrowser()
   // What a page's bundler makes: Lit's hydration comes before all elements.
   const { outputFiles } = await build({
     stdin: {

@@ -272,6 +272,34 @@ describe('VoiceSession', () => {
     expect(session.transcript[0]).to.deep.include({ interrupted: true, final: true })
   })
 
+  it('leaves an answer whole that was read at volume 0, where more is asked before its sound is over', async () => {
+    const { session, socket } = await started()
+    session.volume = 0
+    const speaking = next(session, 'agentstatechange', ({ state }) => state === 'speaking')
+    wire.answer(socket, { ms: 3000 })
+    const place = { event_id: 'e', response_id: 'r1', item_id: 'a1', output_index: 0, content_index: 0 }
+    socket.say({ type: 'response.output_audio_transcript.done', ...place, transcript: 'A tone, and no more' })
+    wire.done(socket)
+    await speaking
+    const listening = next(session, 'agentstatechange', ({ state }) => state !== 'speaking')
+    session.sendText('And then?')
+    await listening
+    expect(session.transcript[0]).to.deep.include({ text: 'A tone, and no more', interrupted: false })
+    expect(socket.texts.map(({ type }) => type)).not.to.include('conversation.item.truncate')
+  })
+
+  it('keeps what was read at volume 0 of an answer that had not come to its end', async () => {
+    const { session, socket } = await started()
+    session.volume = 0
+    const speaking = next(session, 'agentstatechange', ({ state }) => state === 'speaking')
+    wire.answer(socket, { ms: 3000 })
+    await speaking
+    const cut = next(session, 'interrupt')
+    session.sendText('Stop')
+    expect(await cut).to.deep.include({ heardMs: 3000, receivedMs: 3000 })
+    expect(session.transcript[0]).to.deep.include({ text: 'A tone', interrupted: true, final: true })
+  })
+
   it('interrupts nothing where the agent is silent', async () => {
     const { session, socket } = await started()
     wire.speechStarted(socket)
