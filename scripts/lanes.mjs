@@ -7,12 +7,7 @@ import { environment, ROOT } from './environment.mjs'
 const FOLDER = join(ROOT, '.cache', 'parts')
 
 /**
- * @typedef {readonly (string | readonly Lane[])[]} Lane Parts that follow one another; where lanes are among them, those
- * run beside one another.
- */
-
-/**
- * @param {readonly Lane[]} lanes
+ * @param {readonly (readonly string[])[]} lanes The parts of a lane follow one another.
  * @param {(name: string) => unknown} ready What a part waits for before it begins.
  * @returns What each part came to, in the order in which they were over.
  */
@@ -20,17 +15,14 @@ export async function runLanes(lanes, ready) {
   rmSync(FOLDER, { recursive: true, force: true })
   mkdirSync(FOLDER, { recursive: true })
   const results = []
-  const runAll = (all) => Promise.all(all.map(runLane))
-  const runLane = async (lane) => {
-    for (const part of lane) {
-      if (typeof part !== 'string') await runAll(part)
-      else {
-        await ready(part)
-        results.push(await runPart(part))
+  await Promise.all(
+    lanes.map(async (parts) => {
+      for (const name of parts) {
+        await ready(name)
+        results.push(await runPart(name))
       }
-    }
-  }
-  await runAll(lanes)
+    }),
+  )
   return results
 }
 

@@ -228,9 +228,9 @@ const PARTS = {
 }
 
 /**
- * What runs beside one another where everything runs: the first lane mostly waits for processes and sockets, the second
- * for a browser, and there are three once `browser`, which leaves no core idle, is over. `secrets` comes behind those
- * whose relays it looks after, `conformance`, which judges by the clock, where the others have least to do.
+ * What runs beside one another where everything runs: the first lane mostly waits for processes and sockets, the
+ * second for a browser; a third would leave no core for what judges by the clock. `secrets` comes behind those whose
+ * relays it looks after.
  */
 const LANES = [
   [
@@ -242,17 +242,14 @@ const LANES = [
     'backends',
     'deploy',
     'secrets',
+    'conformance',
     'python',
     'clients',
-    'conformance',
+    'fuzz',
+    'snippets',
+    'docs',
   ],
-  [
-    'browser',
-    [
-      ['e2e', 'survival'],
-      ['packages', 'demos', 'docs', 'fuzz', 'snippets'],
-    ],
-  ],
+  ['browser', 'e2e', 'demos', 'packages', 'survival'],
 ]
 
 /** What begins before the environments of Python are there. */
@@ -264,7 +261,7 @@ const BY_NAME = ['firefox', 'webkit']
 const asked = process.argv.slice(2)
 const unknown = asked.find((name) => !(name in PARTS))
 if (unknown) fail(`there is no part "${unknown}": choose from ${Object.keys(PARTS).join(', ')}`)
-const placed = [LANES, BY_NAME].flat(Number.POSITIVE_INFINITY)
+const placed = [...LANES, BY_NAME].flat()
 const unplaced = Object.keys(PARTS).find((name) => placed.filter((one) => one === name).length !== 1)
 if (unplaced) fail(`the part "${unplaced}" must be in one lane of scripts/run-tests.mjs, or in BY_NAME`)
 

@@ -21,12 +21,13 @@ export function findFirefox(): string | null {
 
 /**
  * Microphones are granted without a prompt; without a sound server of the test's own there is a fake one. The page
- * hears that focus comes and goes though no window manager gives the window any.
+ * hears that focus comes and goes, and is told of devices, though no window manager gives its window the focus.
  */
 const preferences = (sound: SoundServer | null) => ({
   'media.navigator.streams.fake': sound === null,
   'media.navigator.permission.disabled': true,
   'focusmanager.testmode': true,
+  'media.devices.unfocused.enabled': true,
 })
 
 /** How tests start a stock Firefox. Its sound stands still where it has neither a device nor a sound server. */
