@@ -9,20 +9,21 @@ const FOLDER = join(ROOT, '.cache', 'parts')
 /**
  * @param {readonly (readonly string[])[]} lanes The parts of a lane follow one another.
  * @param {(name: string) => unknown} ready What a part waits for before it begins.
+ * @param {readonly string[]} last Parts that run when all lanes are over, with the machine for themselves.
  * @returns What each part came to, in the order in which they were over.
  */
-export async function runLanes(lanes, ready) {
+export async function runLanes(lanes, ready, last) {
   rmSync(FOLDER, { recursive: true, force: true })
   mkdirSync(FOLDER, { recursive: true })
   const results = []
-  await Promise.all(
-    lanes.map(async (parts) => {
-      for (const name of parts) {
-        await ready(name)
-        results.push(await runPart(name))
-      }
-    }),
-  )
+  const runLane = async (parts) => {
+    for (const name of parts) {
+      await ready(name)
+      results.push(await runPart(name))
+    }
+  }
+  await Promise.all(lanes.map(runLane))
+  await runLane(last)
   return results
 }
 
