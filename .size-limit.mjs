@@ -9,12 +9,18 @@ const LAZY = [
   './chunks/inlined-*.js',
 ]
 
-/** What the elements load besides: what a session is made by, its provider's adapter, and help where it is needed. */
+/** What the elements load besides: what a session is made by, and its provider's adapter. */
 const LAZY_ELEMENTS = [
   ...LAZY,
   ...besides('agent-session', 'openai-realtime', 'deepgram-agent', 'deepgram-listen', 'deepgram-flux'),
-  './voice-debug.js',
 ]
+
+/** What comes with the core: weighed there. */
+const OF_CORE = ['errors'].flatMap((name) => [
+  `./${name}-*.js`,
+  `./chunks/${name}-*.js`,
+  `../chunks/${name}-*.js`,
+])
 
 /** The bodies of controls, which a page loads where it has them. */
 const LAZY_CONTROLS = [
@@ -59,17 +65,28 @@ export default [
   lazy('the audio engine, loaded with it', 'dist/audio-engine.js', '8.5 kB'),
   lazy('the tool runner, loaded where there are tools', 'dist/tool-runner.js', '2 kB'),
   entry('voicewire/elements, Lit included, without the core', 'dist/elements/index.js', '23 kB', {
-    modifyEsbuildConfig: (config) => esbuild({ ...config, external: [...LAZY_ELEMENTS, ...LAZY_CONTROLS] }),
+    modifyEsbuildConfig: (config) =>
+      esbuild({ ...config, external: [...LAZY_ELEMENTS, ...LAZY_CONTROLS, './voice-debug.js'] }),
   }),
   entry(
     'the elements with every control and its help, Lit included, without the core',
     'dist/elements/index.js',
     '30 kB',
     {
-      modifyEsbuildConfig: (config) => esbuild({ ...config, external: LAZY_ELEMENTS }),
+      modifyEsbuildConfig: (config) =>
+        esbuild({ ...config, external: [...LAZY_ELEMENTS, './voice-debug.js'] }),
     },
   ),
-  lazy('what makes a session, loaded by the elements', 'dist/agent-session.js', '1 kB'),
+  entry(
+    'the same with the developers’ overlay too, thus every element; the errors of the core left to it',
+    'dist/elements/index.js',
+    '30 kB',
+    {
+      import: '{}',
+      modifyEsbuildConfig: (config) => esbuild({ ...config, external: [...LAZY_ELEMENTS, ...OF_CORE] }),
+    },
+  ),
+  lazy('what makes a session, loaded by the elements', 'dist/agent-session.js', '1.5 kB'),
   lazy('the adapter of OpenAI, loaded by the elements', 'dist/openai-realtime.js', '6.5 kB'),
   lazy('the adapter of Deepgram’s agent, loaded by the elements', 'dist/deepgram-agent.js', '4 kB'),
   ...LOCALES.map((name) => entry(`the words of ${name}`, `dist/locales/${name}.js`, '1 kB')),

@@ -44,8 +44,17 @@ async function strictPage(context, next) {
   context.body = '<!doctype html><title>Strict</title>'
 }
 
+/** A script that is not there: the runner would report each 404, and this one is meant. */
+async function goneScript(context, next) {
+  if (context.path !== '/gone.js') return next()
+  context.status = 410
+}
+
+/** What is logged on purpose: what the library says to developers, and what listeners in tests throw. */
+const EXPECTED = /^voicewire: apiKey is for development|^Error: on purpose/
+
 export default {
-  middleware: [mockServiceWorker, strictPage],
+  middleware: [mockServiceWorker, strictPage, goneScript],
   files: ['test/{audio,auth,elements,providers,session,testing,transport,util}/**/*.test.ts'],
   nodeResolve: { exportConditions: ['browser'] },
   plugins: [esbuildPlugin({ ts: true, target: 'es2022' })],
@@ -56,8 +65,7 @@ export default {
       launchOptions: chromiumOptions({ args: ['--autoplay-policy=no-user-gesture-required'] }),
     }),
   ],
-  // What the library says to developers is not news here; the tests look at what matters.
-  filterBrowserLogs: ({ args }) => !/^voicewire: apiKey is for development/.test(String(args[0])),
+  filterBrowserLogs: ({ args }) => !EXPECTED.test(String(args[0])),
   concurrency: 2,
   testFramework: { config: { ui: 'bdd', timeout: 20_000 } },
   testsStartTimeout: 60_000,

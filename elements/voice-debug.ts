@@ -1,11 +1,11 @@
 import { css, html, nothing, type PropertyDeclarations, type TemplateResult } from 'lit'
-import { repeat } from 'lit/directives/repeat.js'
 import type { MicrophoneSettings } from '../src/index.ts'
 import { define } from './internal/define.ts'
 import { diagnose } from './internal/diagnostics.ts'
-import { redact, toRedactedJSON } from './internal/redact.ts'
+import { EventList } from './internal/event-list.ts'
+import { redact } from './internal/redact.ts'
 import { SessionElement } from './internal/session-element.ts'
-import { type LoggedEvent, SessionLog } from './internal/session-log.ts'
+import { SessionLog } from './internal/session-log.ts'
 import { base } from './internal/styles.ts'
 
 /** Four times a second is as fast as one can read, and slows no session. */
@@ -26,7 +26,7 @@ interface Secrets {
  * instructions in it, and what was said only where the reader asks for it. Its words are English.
  *
  * @attr {boolean} open - Whether it is unfolded.
- * @cssproperty --voicewire-debug-inline-size - Its width; default `26em`.
+ * @cssproperty --voicewire-debug-inline-size - Its width; default `30em`.
  * @cssproperty --voicewire-debug-block-size - Its height while it is open; default `70vh`.
  * @csspart debug - All of it.
  * @csspart toggle-button - Opens and closes it.
@@ -62,7 +62,7 @@ export class VoiceDebug extends SessionElement {
         flex-direction: column;
         box-sizing: border-box;
         block-size: var(--voicewire-debug-block-size, 70vh);
-        inline-size: var(--voicewire-debug-inline-size, 26em);
+        inline-size: var(--voicewire-debug-inline-size, 30em);
       }
       .bar {
         display: flex;
@@ -71,7 +71,7 @@ export class VoiceDebug extends SessionElement {
         gap: 0.5em;
       }
       :host([open]) .bar {
-        padding-block-end: 0.5em;
+        padding: 0.375em 0.5em;
       }
       .panel {
         padding: 0 0.75em 0.75em;
@@ -90,13 +90,6 @@ export class VoiceDebug extends SessionElement {
         border: 0;
         font-weight: 600;
       }
-      dl {
-        display: grid;
-        grid-template-columns: auto 1fr;
-        gap: 0.125em 1em;
-        margin: 0 0 0.75em;
-      }
-      dt,
       caption,
       th,
       time {
@@ -104,20 +97,23 @@ export class VoiceDebug extends SessionElement {
         font-weight: 400;
         text-align: start;
       }
-      dd,
       td {
-        margin: 0;
         overflow-wrap: anywhere;
         font-variant-numeric: tabular-nums;
       }
       td,
       th {
         padding-inline-end: 1em;
+        vertical-align: baseline;
+      }
+      th {
+        white-space: nowrap;
       }
       meter {
         inline-size: 100%;
       }
-      details {
+      details,
+      table {
         margin-block-end: 0.5em;
       }
       summary {
@@ -151,8 +147,7 @@ export class VoiceDebug extends SessionElement {
   /** Whether it is unfolded; default false. */
   declare open: boolean
   #log: SessionLog | null = null
-  /** The ids of the events that are unfolded. */
-  readonly #unfolded = new Set<number>()
+  readonly #events = new EventList(() => this.requestUpdate())
   #timer: ReturnType<typeof setInterval> | undefined
   #drawnAt = Number.NEGATIVE_INFINITY
   #withText = false
@@ -198,6 +193,8 @@ export class VoiceDebug extends SessionElement {
     const root = this.renderRoot.querySelector<HTMLElement>('.root')
     // Browsers without popovers show it where it stands.
     if (this.isConnected && root?.popover && !root.matches(':popover-open')) root.showPopover()
+    const list = this.renderRoot.querySelector('ol')
+    if (list) this.#events.draw(list, this.#log, this.#secrets)
     const running = this.open && this.isConnected
     if (running) this.#timer ??= setInterval(() => this.requestUpdate(), UPDATE_MS)
     else clearInterval(this.#timer)
@@ -224,12 +221,12 @@ export class VoiceDebug extends SessionElement {
 
   #panel(): TemplateResult {
     return html`<div class="panel">
-      ${this.#facts()} ${this.#turns()} ${this.#messages()} ${this.#events()}
+      ${this.#facts()} ${this.#turns()} ${this.#messages()} ${this.#list()}
     </div>`
   }
 
   #actions(): TemplateResult {
-    return html`<button part="copy-button" type="button" @click=${this.#copy}>Copy diagnostics</button>
+    return html`<button part="copy-button" type="button" @click=${this.#copy}>Copy</button>
       <button part="download-button" type="button" @click=${this.#download}>Download</button>
       <label><input type="checkbox" .checked=${this.#withText} @change=${this.#ontext} /> with text</label>
       <p role="status">${this.#said}</p>`
@@ -242,8 +239,10 @@ export class VoiceDebug extends SessionElement {
     const { tokenMs, dialMs, handshakeMs } = stats?.connect ?? {}
     const { usage, microphone } = stats ?? {}
     const facts: readonly (readonly [string, unknown])[] = [
+      ['User', html`<meter aria-label="Loudness of the user" .value=${inputLevel}></meter>`],
+      ['Agent', html`<meter aria-label="Loudness of the agent" .value=${outputLevel}></meter>`],
       ['State', conversation?.state ?? 'no session'],
-      ['Agent', session?.agentState],
+      ['Activity', session?.agentState],
       ['Provider', session?.provider.name],
       ['Error', conversation?.error && this.#clean(conversation.error.message)],
       ['Buffered, delay', stats && `${ms(stats.bufferedMs)}, ${ms(stats.delayMs)}`],
@@ -257,13 +256,9 @@ export class VoiceDebug extends SessionElement {
       ],
       ['Microphone', microphone ? settingsOf(microphone) : 'none'],
     ]
-    return html`<dl part="facts">
-      <dt>User</dt>
-      <dd><meter aria-label="Loudness of the user" .value=${inputLevel}></meter></dd>
-      <dt>Agent</dt>
-      <dd><meter aria-label="Loudness of the agent" .value=${outputLevel}></meter></dd>
-      ${facts.map(([name, value]) => (value ? html`<dt>${name}</dt><dd>${value}</dd>` : nothing))}
-    </dl>`
+    return html`<table part="facts">
+      ${facts.map(([name, value]) => (value ? html`<tr><th scope="row">${name}</th><td>${value}</td></tr>` : nothing))}
+    </table>`
   }
 
   #turns(): TemplateResult | typeof nothing {
@@ -271,13 +266,14 @@ export class VoiceDebug extends SessionElement {
     if (turns.length === 0) return nothing
     return html`<table part="turns">
       <caption>Turns, newest first</caption>
-      <tr><th scope="col">Heard after</th><th scope="col">First byte</th><th scope="col">Model</th></tr>
-      ${turns
-        .toReversed()
-        .map(
-          ({ responseMs, firstByteMs, provider }) =>
-            html`<tr><td>${ms(responseMs)}</td><td>${ms(firstByteMs)}</td><td>${ms(provider?.thinkMs)}</td></tr>`,
-        )}
+      ${rows(
+        ['Heard after', 'First byte', 'Model'],
+        turns
+          .toReversed()
+          .map(({ responseMs, firstByteMs, provider }) =>
+            [responseMs, firstByteMs, provider?.thinkMs].map(ms),
+          ),
+      )}
     </table>`
   }
 
@@ -287,46 +283,19 @@ export class VoiceDebug extends SessionElement {
     return html`<details part="messages">
       <summary>${count} messages</summary>
       <table>
-        <tr><th scope="col">Message</th><th scope="col">Count</th><th scope="col">Size</th></tr>
-        ${messages.map(
-          ([type, { count, size }]) => html`<tr><td>${type}</td><td>${count}</td><td>${kB(size)}</td></tr>`,
+        ${rows(
+          ['Message', 'Count', 'Size'],
+          messages.map(([type, { count, size }]) => [type, count, kB(size)]),
         )}
       </table>
     </details>`
   }
 
-  #events(): TemplateResult {
-    const { events = [] } = this.#log ?? {}
+  #list(): TemplateResult {
     return html`<details open>
-      <summary>${events.length} events</summary>
-      <ol part="events" tabindex="0" aria-label="Events, newest first">
-        ${repeat(
-          events.toReversed(),
-          ({ id }) => id,
-          (event) => this.#event(event),
-        )}
-      </ol>
+      <summary>${this.#log?.events.length ?? 0} events</summary>
+      <ol part="events" tabindex="0" aria-label="Events, newest first"></ol>
     </details>`
-  }
-
-  /** What is folded costs nothing. */
-  #event({ id, at, name, times, facts, text }: LoggedEvent): TemplateResult {
-    const unfolded = this.#unfolded.has(id)
-    const fold = ({ target }: Event): void => {
-      if ((target as HTMLDetailsElement).open) this.#unfolded.add(id)
-      else this.#unfolded.delete(id)
-      this.requestUpdate()
-    }
-    const subject = facts['code'] ?? facts['state'] ?? facts['name'] ?? facts['role']
-    return html`<li part="event">
-      <details @toggle=${fold}>
-        <summary class=${name}>
-          <time>${new Date(at).toISOString().slice(11, 23)}</time> ${name} ${subject}
-          ${times > 1 ? `×${times}` : nothing}
-        </summary>
-        ${unfolded ? html`<pre>${toRedactedJSON({ ...facts, ...text }, this.#secrets)}</pre>` : nothing}
-      </details>
-    </li>`
   }
 
   #toggle(): void {
@@ -342,7 +311,7 @@ export class VoiceDebug extends SessionElement {
       await navigator.clipboard.writeText(this.#diagnostics)
       this.#say('Copied')
     } catch {
-      this.#say('The browser does not let the page copy: download it')
+      this.#say('The page may not copy: download it')
     }
   }
 
@@ -362,7 +331,6 @@ export class VoiceDebug extends SessionElement {
     if (session === (this.#log?.session ?? null)) return
     this.#log?.close()
     this.#log = session && new SessionLog(session)
-    this.#unfolded.clear()
   }
 
   get #diagnostics(): string {
@@ -385,6 +353,12 @@ export class VoiceDebug extends SessionElement {
   }
 }
 
+/** @returns Rows of a table, the first of them its heads. */
+function rows(heads: readonly string[], cells: readonly (readonly unknown[])[]): TemplateResult {
+  return html`<tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr>
+    ${cells.map((row) => html`<tr>${row.map((cell) => html`<td>${cell}</td>`)}</tr>`)}`
+}
+
 function ms(value: number | null | undefined): string {
   return value == null ? '–' : `${Math.round(value)} ms`
 }
@@ -394,9 +368,7 @@ function kB(bytes: number): string {
 }
 
 function settingsOf({ label, sampleRate, ...more }: MicrophoneSettings): string {
-  const processing = (['echoCancellation', 'noiseSuppression', 'autoGainControl'] as const).filter(
-    (name) => more[name],
-  )
+  const processing = Object.entries(more).flatMap(([name, value]) => (value === true ? name : []))
   return [label, sampleRate && `${sampleRate} Hz`, ...processing].filter(Boolean).join(', ')
 }
 

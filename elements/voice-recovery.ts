@@ -66,16 +66,6 @@ export class VoiceRecovery extends SessionElement {
       button:hover {
         border-color: var(--text);
       }
-      .primary {
-        border-color: transparent;
-        background: var(--accent);
-        color: var(--on-accent);
-      }
-      @media (forced-colors: active) {
-        button {
-          border-color: ButtonBorder;
-        }
-      }
     `,
   ]
 

@@ -25,13 +25,6 @@ export class VoiceStartButton extends SessionElement {
     base,
     button,
     css`
-      .root {
-        background: var(--accent);
-        color: var(--on-accent);
-      }
-      .root:enabled:hover {
-        background: color-mix(in oklab, var(--accent), var(--text) 14%);
-      }
       .root.stop {
         border-color: color-mix(in srgb, var(--danger), transparent 55%);
         background: color-mix(in srgb, var(--danger), transparent 92%);
@@ -49,10 +42,8 @@ export class VoiceStartButton extends SessionElement {
         background: none;
         color: var(--text);
       }
-      @media (forced-colors: active) {
-        .root {
-          border-color: ButtonBorder;
-        }
+      .root.cancel:enabled:hover {
+        background: var(--quiet-hover);
       }
     `,
   ]
@@ -70,7 +61,7 @@ export class VoiceStartButton extends SessionElement {
     const state = conversation?.state ?? 'closed'
     const action = conversation?.action ?? 'start'
     return html`<button
-      class="root ${action}"
+      class="root primary ${action}"
       part="button"
       type="button"
       aria-busy=${state === 'connecting' || state === 'reconnecting'}

@@ -2,7 +2,7 @@ import { css, html, type TemplateResult } from 'lit'
 import { define } from './internal/define.ts'
 import { speaker, speakerOff } from './internal/icons.ts'
 import { SessionElement } from './internal/session-element.ts'
-import { base } from './internal/styles.ts'
+import { base, pictures } from './internal/styles.ts'
 
 /**
  * How loud the agent is, also before there is a conversation.
@@ -19,6 +19,7 @@ export class VoiceVolume extends SessionElement {
 
   static override styles = [
     base,
+    pictures,
     css`
       .root {
         display: flex;
@@ -27,14 +28,7 @@ export class VoiceVolume extends SessionElement {
         min-block-size: 2.875em;
       }
       svg {
-        flex: none;
-        inline-size: 1.25em;
-        block-size: 1.25em;
         color: var(--secondary);
-        stroke: currentColor;
-        stroke-width: 2;
-        stroke-linecap: round;
-        stroke-linejoin: round;
       }
       :dir(rtl) > svg {
         transform: scaleX(-1);

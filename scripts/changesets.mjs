@@ -22,13 +22,14 @@ const WITH = '"workspaces": [".", '
  * Runs a command of Changesets.
  *
  * @param folder The project; default: this one.
+ * @param stdio As of `child_process.spawn`; default: it says what it does.
  * @returns Its exit code.
  */
-export async function changesets(args, folder = ROOT) {
+export async function changesets(args, folder = ROOT, stdio = 'inherit') {
   const file = join(folder, 'package.json')
   exchange(file, WITHOUT, WITH)
   try {
-    const code = await run('changeset', args, { cwd: folder })
+    const code = await run('changeset', args, { cwd: folder, stdio })
     if (code === 0 && args[0] === 'version') await follow(folder)
     return code
   } finally {

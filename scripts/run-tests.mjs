@@ -17,6 +17,7 @@ import {
 } from './packages.mjs'
 import { installPublished } from './published.mjs'
 import { ensureAllPython, ensurePython, pythonBackends, testPython } from './python.mjs'
+import { checkSizes } from './sizes.mjs'
 import { checkSkipped } from './support.mjs'
 
 const CACHE = join(ROOT, '.cache')
@@ -205,7 +206,7 @@ function deploy() {
 const PARTS = {
   lint: check('biome', 'check', '--error-on-warnings', '.'),
   types,
-  size: check('size-limit'),
+  size: checkSizes,
   unit: unitTests,
   fuzz: fuzzTests,
   // Its files mostly wait.

@@ -26,6 +26,8 @@ export default defineConfig({
   head: [['link', { rel: 'icon', href: `${base}favicon.svg`, type: 'image/svg+xml' }]],
   markdown: {
     anchor: { slugify },
+    // How files end that are shown as they are.
+    languageAlias: { example: 'ini', service: 'ini' },
     config(markdown) {
       withErrorFacts(markdown)
       withLinksOfTheSite(markdown)

@@ -23,7 +23,6 @@ const SOURCES: ReadonlyMap<string, () => Promise<Adapter>> = new Map([
 const SHORT: Readonly<Record<string, string>> = { openai: 'openai-realtime', deepgram: 'deepgram-agent' }
 
 const ready = new Map<string, Adapter>()
-const loading = new Map<string, Promise<Adapter>>()
 
 /** @returns The adapter of a provider where it is there already, else null. */
 export function loadedAdapter(provider: string): Adapter | null {
@@ -31,7 +30,7 @@ export function loadedAdapter(provider: string): Adapter | null {
 }
 
 /**
- * Loads the adapter of a provider, once however often it is called; after a failure the next call tries again.
+ * Loads the adapter of a provider, which the browser fetches once; after a failure the next call tries again.
  *
  * @throws {TypeError} If there is no such provider.
  * @throws {VoiceError} `connection-failed`, if its file cannot be had.
@@ -45,15 +44,8 @@ export async function loadAdapter(provider: string): Promise<Adapter> {
       `Cannot start the agent as provider must be one of ${names}: current value is ${provider}`,
     )
   }
-  let adapter = loading.get(name)
-  if (!adapter) {
-    adapter = loadPart(`adapter of ${name}`, source).finally(() => loading.delete(name))
-    loading.set(name, adapter)
-    void adapter.then(
-      (made) => ready.set(name, made),
-      () => {},
-    )
-  }
+  const adapter = await loadPart(`adapter of ${name}`, source)
+  ready.set(name, adapter)
   return adapter
 }
 

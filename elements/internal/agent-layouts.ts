@@ -57,7 +57,7 @@ function arrange(view: AgentView): TemplateResult {
     case 'floating':
       return html`<div class="root floating" role="region" aria-label=${words.agent}>
         ${launcher(view)}
-        <div class="dialog card ${empty ? 'empty' : ''}" part="panel" popover="manual" role="dialog" tabindex="-1" aria-label=${words.agent}>
+        <div class="dialog card panel ${empty ? 'empty' : ''}" part="panel" popover="manual" role="dialog" tabindex="-1" aria-label=${words.agent}>
           <div class="header" part="header">${status}${closeButton(view)}</div>
           ${content(view, html`${sound(view)}${transcript}${controls(view)}`)}
         </div>
@@ -100,8 +100,8 @@ function controls({ mode, active, pushToTalk }: AgentView): TemplateResult {
   </div>`
 }
 
-function gate({ words, agree, decline }: AgentView, step: GateStep): TemplateResult {
-  return html`<div class="gate" part="gate" role="group" tabindex="-1" aria-label=${words.agent}>
+function gate({ layout, words, agree, decline }: AgentView, step: GateStep): TemplateResult {
+  return html`<div class=${layout === 'bar' ? 'gate card' : 'gate'} part="gate" role="group" tabindex="-1" aria-label=${words.agent}>
     <div class="question">
       ${step === 'consent' ? html`<slot name="consent"></slot>` : html`<slot name="pre-prompt">${words.prePrompt}</slot>`}
     </div>
@@ -114,7 +114,7 @@ function gate({ words, agree, decline }: AgentView, step: GateStep): TemplateRes
 
 function launcher({ words, open, toggleOpen }: AgentView): TemplateResult {
   return html`<button
-    class="launcher"
+    class="launcher primary"
     part="launcher"
     type="button"
     aria-haspopup="dialog"

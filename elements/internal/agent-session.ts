@@ -8,6 +8,7 @@ import {
 } from '../../src/index.ts'
 import type { AgentSettings } from './agent-settings.ts'
 import type { AgentTools } from './agent-tools.ts'
+import { SessionTools } from './session-tools.ts'
 
 /** What may be given together: a relay with or without tickets, or one way to connect directly. */
 const WAYS: readonly string[] = [
@@ -32,11 +33,13 @@ export function makeSession(
   sound: Pick<SessionOptions, 'audioContext'> = {},
 ): VoiceSession {
   assertOneWay(settings)
-  const defined = tools.define()
-  const options = { ...settings.sessionOptions, tools: defined, provider, ...auth(settings) }
+  const sessionTools = new SessionTools(tools)
+  const options = { ...settings.sessionOptions, tools: sessionTools.initial, provider, ...auth(settings) }
   // Not spread: its context may be another one at each start.
   Object.defineProperties(options, Object.getOwnPropertyDescriptors(sound))
-  return tools.follow(new VoiceSession(options), defined)
+  const session = new VoiceSession(options)
+  sessionTools.follow(session)
+  return session
 }
 
 function assertOneWay({ apiKey, proxyEndpoint, tokenEndpoint, getToken }: AgentSettings): void {

@@ -69,11 +69,6 @@ export const agentStyles = css`
     font-weight: 600;
     text-align: center;
   }
-  .primary {
-    border-color: transparent;
-    background: var(--accent);
-    color: var(--on-accent);
-  }
   .icon-button {
     flex: none;
     padding: 0.5em;
@@ -81,34 +76,27 @@ export const agentStyles = css`
     color: var(--secondary);
   }
   .icon-button:hover {
-    background: color-mix(in srgb, var(--text), transparent 94%);
+    background: var(--quiet-hover);
     color: var(--text);
   }
-  :focus-visible {
-    outline: 2px solid var(--accent);
-    outline-offset: 2px;
-  }
 
-  .panel.card {
+  .panel.root {
     box-sizing: border-box;
     block-size: 100%;
     max-inline-size: none;
     border-radius: var(--voicewire-radius, 0);
     box-shadow: none;
   }
-  .panel voice-transcript,
-  .dialog voice-transcript {
+  .panel voice-transcript {
     flex: 1;
     min-block-size: 0;
   }
-  .panel voice-transcript::part(transcript),
-  .dialog voice-transcript::part(transcript) {
+  .panel voice-transcript::part(transcript) {
     box-sizing: border-box;
     block-size: 100%;
     max-block-size: none;
   }
-  .panel voice-orb,
-  .dialog voice-orb {
+  .panel voice-orb {
     inline-size: 4.5em;
     margin: 0 auto;
     transition: inline-size 0.3s;
@@ -121,8 +109,7 @@ export const agentStyles = css`
     flex: none;
     margin-block-end: auto;
   }
-  .panel .gate,
-  .dialog .gate {
+  .panel .gate {
     margin-block: auto;
   }
 
@@ -139,13 +126,8 @@ export const agentStyles = css`
     min-inline-size: 3.75em;
     min-block-size: 3.75em;
     border-radius: 999px;
-    background: var(--accent);
-    color: var(--on-accent);
     box-shadow: 0 2px 6px rgb(0 0 0 / 12%), 0 12px 28px -8px rgb(0 0 0 / 32%);
     transition: scale 0.15s, background-color 0.15s;
-  }
-  .launcher:hover {
-    background: color-mix(in oklab, var(--accent), var(--text) 14%);
   }
   .launcher:active {
     scale: 0.96;
@@ -165,7 +147,6 @@ export const agentStyles = css`
     margin: 0;
     color: inherit;
     font: inherit;
-    box-shadow: 0 2px 8px rgb(0 0 0 / 6%), 0 24px 64px -16px rgb(0 0 0 / 36%);
   }
   .dialog:not(:popover-open) {
     display: none;
@@ -237,7 +218,10 @@ export const agentStyles = css`
     align-items: center;
     gap: 0.75em;
     padding: 0.625em 0.75em 0.625em 1.25em;
-    box-shadow: 0 2px 8px rgb(0 0 0 / 6%), 0 16px 48px -12px rgb(0 0 0 / 30%);
+  }
+  .dialog,
+  .line {
+    box-shadow: 0 2px 8px rgb(0 0 0 / 6%), 0 20px 56px -14px rgb(0 0 0 / 34%);
   }
   .line voice-status {
     flex: none;
@@ -269,12 +253,6 @@ export const agentStyles = css`
   }
   .chevron:not([aria-expanded='true']) svg {
     rotate: 180deg;
-  }
-  .bar > .gate {
-    padding: 1.25em;
-    border: 1px solid var(--border);
-    border-radius: var(--voicewire-radius, 20px);
-    background: var(--surface);
   }
   @media (max-width: 40em) {
     .line {

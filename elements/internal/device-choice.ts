@@ -5,6 +5,7 @@ import { CustomState } from './custom-state.ts'
 import { chevron } from './icons.ts'
 import type { Body, Inside } from './lazy-element.ts'
 import type { SessionElement } from './session-element.ts'
+import { pictures } from './styles.ts'
 
 /** Chromium's names for what the first option stands for already. */
 const SYSTEM: ReadonlySet<string> = new Set(['', 'default', 'communications'])
@@ -13,6 +14,7 @@ const SYSTEM: ReadonlySet<string> = new Set(['', 'default', 'communications'])
 const USB_ID = / \([\da-f]{4}:[\da-f]{4}\)$/
 
 export const styles = css`
+  ${pictures}
   label {
     position: relative;
     display: grid;
@@ -29,7 +31,7 @@ export const styles = css`
     min-block-size: 2.75em;
     padding-block: 0;
     padding-inline: 0.875em 2.5em;
-    border: 1px solid color-mix(in srgb, var(--border), var(--text) 50%);
+    border: 1px solid var(--field-border);
     border-radius: 0.75em;
     appearance: none;
     background: var(--surface);
@@ -51,10 +53,6 @@ export const styles = css`
     inline-size: 1em;
     block-size: 1em;
     color: var(--secondary);
-    stroke: currentColor;
-    stroke-width: 2;
-    stroke-linecap: round;
-    stroke-linejoin: round;
     pointer-events: none;
   }
   p {

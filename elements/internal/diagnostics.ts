@@ -1,6 +1,6 @@
 import type { Conversation } from './conversation.ts'
 import { toRedactedJSON } from './redact.ts'
-import { devicesOf, errorOf, type SessionLog } from './session-log.ts'
+import { devicesOf, errorOf, pick, type SessionLog } from './session-log.ts'
 
 export interface DiagnosticsOptions {
   /** Whether what was said, and what tools were given and gave, is part of it. */
@@ -28,10 +28,7 @@ export function diagnose(
       provider: session?.provider.name,
       capabilities: session?.provider.capabilities,
       state: conversation?.state,
-      agentState: session?.agentState,
-      muted: session?.muted,
-      volume: session?.volume,
-      halfDuplex: session?.halfDuplex,
+      ...(session && pick(session, 'agentState', 'muted', 'volume', 'halfDuplex')),
       error: error && errorOf(error),
       microphone: devicesOf({ input: microphone, output: '' })['input'],
       stats,
@@ -45,12 +42,7 @@ export function diagnose(
         ...(withText && text),
       })),
       ...(withText && {
-        transcript: session?.transcript.map(({ role, text, final, interrupted }) => ({
-          role,
-          text,
-          final,
-          interrupted,
-        })),
+        transcript: session?.transcript.map((entry) => pick(entry, 'role', 'text', 'final', 'interrupted')),
       }),
     },
     secrets,

@@ -12,14 +12,9 @@ type Press = 'held' | 'toggled' | null
 export const styles = css`
   .root {
     display: inline-grid;
-    background: var(--accent);
-    color: var(--on-accent);
     touch-action: none;
     -webkit-touch-callout: none;
     transition: background-color 0.15s, box-shadow 0.15s;
-  }
-  .root:enabled:hover {
-    background: color-mix(in oklab, var(--accent), var(--text) 14%);
   }
   .root[aria-pressed='true'] {
     box-shadow: 0 0 0 0.375em color-mix(in srgb, var(--accent), transparent 72%);
@@ -36,9 +31,6 @@ export const styles = css`
     opacity: 0;
   }
   @media (forced-colors: active) {
-    .root {
-      border-color: ButtonBorder;
-    }
     .root[aria-pressed='true'] {
       forced-color-adjust: none;
       box-shadow: none;
@@ -75,7 +67,7 @@ class HoldToTalk implements Body {
   render(): TemplateResult {
     const { conversation, words } = this.#inside
     return html`<button
-      class="root"
+      class="root primary"
       part="button"
       type="button"
       aria-pressed=${this.#press !== null}

@@ -41,23 +41,20 @@ type Description<K extends VoiceEventName> = (payload: VoiceEventMap[K]) => read
 
 /** What is kept of each event: fields that are named here, and no others. Messages are counted instead. */
 const DESCRIPTIONS: { readonly [K in Exclude<VoiceEventName, 'message'>]: Description<K> } = {
-  statechange: ({ state, previous }) => [{ state, previous }],
-  agentstatechange: ({ state, previous }) => [{ state, previous }],
-  transcript: ({ entry: { role, text, final, interrupted } }) => [
-    { role, final, interrupted, length: text.length },
-    { text },
+  statechange: (change) => [pick(change, 'state', 'previous')],
+  agentstatechange: (change) => [pick(change, 'state', 'previous')],
+  transcript: ({ entry }) => [
+    { ...pick(entry, 'role', 'final', 'interrupted'), length: entry.text.length },
+    pick(entry, 'text'),
   ],
-  interrupt: ({ heardMs, receivedMs }) => [{ heardMs, receivedMs }],
+  interrupt: (interrupt) => [pick(interrupt, 'heardMs', 'receivedMs')],
   turn: (turn) => [{ ...turn }],
-  toolcall: ({ name, status, input, output }) => [
-    { name, status },
-    { input, output },
-  ],
+  toolcall: (call) => [pick(call, 'name', 'status'), pick(call, 'input', 'output')],
   usage: ({ usage }) => [{ ...usage }],
-  detail: ({ name }) => [{ name }],
-  speechchange: ({ speaking }) => [{ speaking }],
+  detail: (detail) => [pick(detail, 'name')],
+  speechchange: (change) => [pick(change, 'speaking')],
   devicechange: (devices) => [devicesOf(devices)],
-  warning: ({ code, message, hint }) => [{ code, message, hint }],
+  warning: (warning) => [pick(warning, 'code', 'message', 'hint')],
   error: (error) => [errorOf(error)],
 }
 
@@ -134,6 +131,10 @@ export function devicesOf({ input, output }: DeviceChange): Facts {
 
 /** @returns What a failure says of itself, without its cause. */
 export function errorOf(error: Error): Facts {
-  const { name, code, phase, message, hint, retryable, closeCode } = error as Partial<VoiceError>
-  return { name, code, phase, message, hint, retryable, closeCode }
+  return pick(error as VoiceError, 'name', 'code', 'phase', 'message', 'hint', 'retryable', 'closeCode')
+}
+
+/** @returns What is named of something, and nothing else. */
+export function pick<T extends object>(from: T, ...names: (keyof T & string)[]): Facts {
+  return Object.fromEntries(names.map((name) => [name, from[name]]))
 }

@@ -28,12 +28,23 @@ export const base = css`
     --border: var(--voicewire-border, light-dark(#e6e8ef, #2e313c));
     --danger: var(--voicewire-danger, light-dark(#b3261e, #ffb4ab));
     --success: var(--voicewire-success, light-dark(#1a7f4b, #6fdba3));
+    --accent-hover: color-mix(in oklab, var(--accent), var(--text) 14%);
+    --quiet-hover: color-mix(in srgb, var(--text), transparent 94%);
+    --field-border: color-mix(in srgb, var(--border), var(--text) 50%);
     position: relative;
     display: block;
     box-sizing: border-box;
     color: var(--text);
     font: var(--voicewire-font-size, medium) / 1.5 var(--voicewire-font, system-ui, sans-serif);
     -webkit-font-smoothing: antialiased;
+  }
+  button.primary {
+    border-color: transparent;
+    background: var(--accent);
+    color: var(--on-accent);
+  }
+  button.primary:enabled:hover {
+    background: var(--accent-hover);
   }
   .unseen {
     position: absolute;
@@ -109,6 +120,6 @@ export const quietButton = css`
     border-color: var(--border);
   }
   .root:enabled:hover {
-    background: color-mix(in srgb, var(--text), transparent 94%);
+    background: var(--quiet-hover);
   }
 `

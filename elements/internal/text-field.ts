@@ -13,7 +13,7 @@ export const styles = css`
     gap: 0.25em;
     padding: 0.25em;
     overflow: clip;
-    border-color: color-mix(in srgb, var(--border), var(--text) 50%);
+    border-color: var(--field-border);
     border-radius: 1.4375em;
     cursor: auto;
     user-select: auto;
@@ -59,14 +59,9 @@ export const styles = css`
     padding: 0;
     border: 0;
     border-radius: 50%;
-    background: var(--accent);
-    color: var(--on-accent);
     font: inherit;
     cursor: pointer;
     transition: background-color 0.15s, color 0.15s;
-  }
-  button:enabled:hover {
-    background: color-mix(in oklab, var(--accent), var(--text) 14%);
   }
   textarea:placeholder-shown + button {
     background: color-mix(in srgb, var(--text), transparent 92%);
@@ -124,7 +119,7 @@ class TextField implements Body {
         @keydown=${this.#onkeydown}
         @input=${this.#fit}
       ></textarea>
-      <button
+      <button class="primary"
         part="send-button"
         type="button"
         aria-label=${words.send}

@@ -184,7 +184,8 @@ export class TokenClient {
     clearTimeout(this.#refreshTimer)
     clearTimeout(this.#expiryTimer)
     this.#cached = null
-    if (!singleUse && expiresIn !== null) this.#cache(token, expiresIn)
+    // What is over already would be replaced at once, and again.
+    if (!singleUse && expiresIn !== null && expiresIn > 0) this.#cache(token, expiresIn)
     emitTo(this.#emitter.events.refresh, { expiresIn })
     return grant
   }

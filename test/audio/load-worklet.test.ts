@@ -46,13 +46,13 @@ describe('loadWorklet()', () => {
     const context = offline()
     await loadWorklet(context, playbackWorklet, WORKLET)
     expect(playbackNode(context).numberOfOutputs).to.equal(1)
-    const missing = await failure(loadWorklet(offline(), playbackWorklet, '/missing.js'))
+    const missing = await failure(loadWorklet(offline(), playbackWorklet, '/gone.js'))
     expect(missing.code).to.equal('worklet-blocked')
   })
 
   it('fails with worklet-blocked and a hint, and may be tried again', async () => {
     const context = offline()
-    const error = await failure(loadWorklet(context, playbackWorklet, '/missing.js'))
+    const error = await failure(loadWorklet(context, playbackWorklet, '/gone.js'))
     expect([error.code, error.phase]).to.deep.equal(['worklet-blocked', 'audio'])
     expect(error.hint).to.include('workletUrls').and.to.include('CSP')
     expect(error.cause).to.be.instanceOf(DOMException)

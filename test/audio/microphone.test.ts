@@ -570,7 +570,7 @@ describe('Microphone', () => {
       asked++
       return getUserMedia(constraints)
     })
-    const { microphone } = await setUp({ workletUrl: '/missing.js' })
+    const { microphone } = await setUp({ workletUrl: '/gone.js' })
     expect(((await rejection(microphone.open())) as VoiceError).code).to.equal('worklet-blocked')
     expect(asked).to.equal(0)
   })

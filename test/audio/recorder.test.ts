@@ -189,7 +189,7 @@ describe('Recorder', () => {
   })
 
   it('connect() rejects with worklet-blocked where the worklet is not', async () => {
-    const { context, recorder } = setUp({ workletUrl: '/missing.js' })
+    const { context, recorder } = setUp({ workletUrl: '/gone.js' })
     const reason = await recorder.connect({ context, input: null, output: null }).catch((error) => error)
     expect(reason).to.be.instanceOf(VoiceError).and.to.deep.include({ code: 'worklet-blocked' })
   })

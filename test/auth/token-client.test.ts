@@ -199,6 +199,16 @@ describe('TokenClient', () => {
     tokens.close()
   })
 
+  it('a token that is over already is neither kept nor replaced before it is asked for again', async () => {
+    answers(grant('one', { expiresIn: 0 }), grant('two', { expiresIn: -1e150 }), grant('three'))
+    const tokens = client({ autoRefresh: true })
+    expect(await tokens.get()).to.equal('one')
+    expect(await tokens.get()).to.equal('two')
+    expect(requests.length).to.equal(2)
+    expect(await tokens.get()).to.equal('three')
+    tokens.close()
+  })
+
   it('expire tells that a token has come to its end and was not replaced', async () => {
     answers(grant('one', { expiresIn: 0.02 }))
     const tokens = client({ refreshMarginMs: 0 })
@@ -232,15 +242,15 @@ describe('TokenClient', () => {
     try {
       const tokens = client()
       tokens.on('refresh', () => {
-        throw new Error('refresh')
+        throw new Error('on purpose: refresh')
       })
       tokens.on('error', () => {
-        throw new Error('error')
+        throw new Error('on purpose: error')
       })
       expect(await tokens.get()).to.equal('one')
       tokens.close()
       expect(await failure(tokens.get())).to.deep.include({ code: 'token-rejected' })
-      expect([told, requests.length]).to.deep.equal([['refresh', 'error'], 2])
+      expect([told, requests.length]).to.deep.equal([['on purpose: refresh', 'on purpose: error'], 2])
     } finally {
       window.onerror = onerror
     }

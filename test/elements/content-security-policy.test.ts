@@ -90,7 +90,7 @@ describe('<voice-agent> under Content-Security-Policy: default-src "self"', () =
     const { session } = socket.texts[0] as unknown as { session: { tools: { parameters: object }[] } }
     expect(session.tools[0]?.parameters).to.deep.equal({ type: 'object', title: 'Look' })
     debug.session = agent.session
-    await until(() => deepAll(debug, 'dd').some(({ textContent }) => textContent === 'open'))
+    await until(() => deepAll(debug, '[part=facts] td').some(({ textContent }) => textContent === 'open'))
     expect(page.getComputedStyle(deep(debug, '.root')).position).to.equal('fixed')
     await agent.stop()
     page.navigator.mediaDevices.getUserMedia = () =>

@@ -78,7 +78,7 @@ async function copied(debug: VoiceDebug, { withText = false } = {}): Promise<str
 
 /** Each figure with its name. */
 function figures(debug: VoiceDebug): string[] {
-  return deepAll(debug, 'dt').map((term) => `${words(term)} ${words(term.nextElementSibling!)}`)
+  return deepAll(debug, '[part=facts] th').map((term) => `${words(term)} ${words(term.nextElementSibling!)}`)
 }
 
 /** Says and fails with everything that must not leave the page. */
@@ -301,8 +301,8 @@ describe('<voice-debug> diagnostics', () => {
     for (const refuse of [false, true]) {
       const { restore } = watchClipboard(refuse)
       deep(debug, '[part=copy-button]').click()
-      await until(() => /^(Copied|The browser)/.test(words(deep(debug, '[role=status]'))) === true)
-      await until(() => words(deep(debug, '[role=status]')).startsWith(refuse ? 'The browser' : 'Copied'))
+      await until(() => /^(Copied|The page)/.test(words(deep(debug, '[role=status]'))) === true)
+      await until(() => words(deep(debug, '[role=status]')).startsWith(refuse ? 'The page' : 'Copied'))
       restore()
     }
   })

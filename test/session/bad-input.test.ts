@@ -76,7 +76,7 @@ describe('VoiceSession, given what it cannot use', () => {
     ],
     [
       'a worklet that is not there',
-      async () => ({ input: 'microphone', workletUrls: { capture: '/missing.js' } }),
+      async () => ({ input: 'microphone', workletUrls: { capture: '/gone.js' } }),
       'worklet-blocked',
     ],
   ] as const) {

@@ -211,10 +211,10 @@ describe('VoiceSession, what it survives', () => {
       const provider = new ScriptedProvider()
       const { session, socket } = await started({ provider })
       provider.encode = () => {
-        throw new Error('no way')
+        throw new Error('on purpose')
       }
       await session.stop()
-      expect([session.state, socket.closedWith, told]).to.deep.equal(['closed', 1000, ['no way']])
+      expect([session.state, socket.closedWith, told]).to.deep.equal(['closed', 1000, ['on purpose']])
     } finally {
       window.onerror = onerror
     }
@@ -380,7 +380,7 @@ describe('VoiceSession, what it survives', () => {
       const session = create()
       const heard: string[] = []
       session.on('statechange', ({ state }) => {
-        throw new Error(state)
+        throw new Error(`on purpose: ${state}`)
       })
       session.on('statechange', ({ state }) => heard.push(state))
       const dialled = ScriptedSocket.next()
@@ -388,7 +388,8 @@ describe('VoiceSession, what it survives', () => {
       const socket = ready(await dialled)
       await starting
       await session.stop()
-      expect([told, heard]).to.deep.equal([heard, ['connecting', 'open', 'closing', 'closed']])
+      expect(heard).to.deep.equal(['connecting', 'open', 'closing', 'closed'])
+      expect(told).to.deep.equal(heard.map((state) => `on purpose: ${state}`))
       expect(socket.closedWith).to.equal(1000)
     } finally {
       window.onerror = onerror

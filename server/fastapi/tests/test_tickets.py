@@ -3,7 +3,8 @@
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -28,6 +29,12 @@ async def refusal_of(token: str, **fields: Any) -> tuple[int, str]:
     return caught.value.status, caught.value.code
 
 
+def a_minute() -> dict[str, int]:
+    """A minute from now on."""
+    now = int(time.time())
+    return {"iat": now, "exp": now + 60}
+
+
 async def test_verify_reads_what_was_issued() -> None:
     settings = settings_for(ticket_secret=SECRET, voice_agent_token_duration=2000)
     user = User("ann", "openai", "gpt-realtime", "https://app.example", 600)
@@ -36,9 +43,6 @@ async def test_verify_reads_what_was_issued() -> None:
     assert read.user == user
     assert issued.expires_in == 2
     assert read.expires_at == issued.expires_at / 1000 + 5
-
-
-NOW = int(time.time())
 
 
 @pytest.mark.parametrize(
@@ -53,16 +57,16 @@ NOW = int(time.time())
         {"jti": None},
         {"jti": "j" * 129},
         {"iat": None},
-        {"iat": NOW + 3600, "exp": NOW + 3660},
+        {"iat": timedelta(seconds=3600), "exp": timedelta(seconds=3660)},
         {"exp": None},
-        {"exp": NOW + 3700},
+        {"exp": timedelta(seconds=3700)},
         {"exp": 1e300},
         {"exp": "soon"},
         {"exp": True},
         {"iat": float("inf")},
         {"exp": float("nan")},
-        {"iat": NOW - 4000, "exp": NOW + 10},
-        {"nbf": NOW + 3600},
+        {"iat": timedelta(seconds=-4000), "exp": timedelta(seconds=10)},
+        {"nbf": timedelta(seconds=3600)},
         {"nbf": "later"},
         {"provider": "other"},
         {"provider": None, "model": ""},
@@ -70,15 +74,21 @@ NOW = int(time.time())
         {"max_seconds": 0},
         {"max_seconds": "60"},
         {"max_seconds": True},
-        {"exp": NOW - 3600, "iat": NOW - 3660, "aud": "another"},
+        {"exp": timedelta(seconds=-3600), "iat": timedelta(seconds=-3660), "aud": "another"},
     ],
 )
 async def test_verify_refuses_wrong_claims_in_one_way(claims: Mapping[str, Any]) -> None:
-    assert await refusal_of(ticket(SECRET, **claims)) == (401, "ticket_invalid")
+    now = int(time.time())
+    dated: dict[str, Any] = {
+        name: now + int(claim.total_seconds()) if isinstance(claim, timedelta) else claim
+        for name, claim in claims.items()
+    }
+    assert await refusal_of(ticket(SECRET, **dated)) == (401, "ticket_invalid")
 
 
 async def test_verify_tells_age_where_it_is_all_that_is_wrong() -> None:
-    assert await refusal_of(ticket(SECRET, iat=NOW - 3600, exp=NOW - 3000)) == (401, "ticket_expired")
+    now = int(time.time())
+    assert await refusal_of(ticket(SECRET, iat=now - 3600, exp=now - 3000)) == (401, "ticket_expired")
 
 
 async def test_verify_lets_clocks_differ_by_the_tolerance() -> None:
@@ -90,19 +100,19 @@ async def test_verify_lets_clocks_differ_by_the_tolerance() -> None:
 
 
 @pytest.mark.parametrize(
-    "token",
+    "make",
     [
-        "",
-        "x",
-        "a.b.c",
-        "..",
-        ticket(SECRET, header={"typ": "JWT"}),
-        ticket(SECRET, header={"typ": "at+jwt"}),
-        ticket(SECRET, padding="p" * 5000),
-        ticket(secrets.token_hex(32)),
-        jwt.encode({"sub": "u"}, "", algorithm="none", headers={"typ": TICKET_TYPE}),
-        jwt.encode(
-            {"iss": "voicewire", "aud": "voicewire-relay", "sub": "u", "jti": "j", "iat": NOW, "exp": NOW + 60},
+        lambda: "",
+        lambda: "x",
+        lambda: "a.b.c",
+        lambda: "..",
+        lambda: ticket(SECRET, header={"typ": "JWT"}),
+        lambda: ticket(SECRET, header={"typ": "at+jwt"}),
+        lambda: ticket(SECRET, padding="p" * 5000),
+        lambda: ticket(secrets.token_hex(32)),
+        lambda: jwt.encode({"sub": "u"}, "", algorithm="none", headers={"typ": TICKET_TYPE}),
+        lambda: jwt.encode(
+            {"iss": "voicewire", "aud": "voicewire-relay", "sub": "u", "jti": "j", **a_minute()},
             SECRET,
             algorithm="HS512",
             headers={"typ": TICKET_TYPE},
@@ -110,8 +120,8 @@ async def test_verify_lets_clocks_differ_by_the_tolerance() -> None:
     ],
     ids=["empty", "word", "three", "dots", "jwt", "access", "long", "forged", "none", "hs512"],
 )
-async def test_verify_refuses_what_is_no_ticket_of_ours(token: str) -> None:
-    assert await refusal_of(token) == (401, "ticket_invalid")
+async def test_verify_refuses_what_is_no_ticket_of_ours(make: Callable[[], str]) -> None:
+    assert await refusal_of(make()) == (401, "ticket_invalid")
 
 
 class Issuer:
@@ -127,8 +137,7 @@ class Issuer:
         self.answers = True
 
     def sign(self, algorithm: str, key: str | None = None, **header: str) -> str:
-        now = int(time.time())
-        claims = {"iss": "voicewire", "aud": "voicewire-relay", "sub": "u", "jti": "j", "iat": now, "exp": now + 60}
+        claims = {"iss": "voicewire", "aud": "voicewire-relay", "sub": "u", "jti": "j", **a_minute()}
         headers = {"typ": TICKET_TYPE, "kid": key or algorithm, **header}
         return jwt.encode(claims, self.keys[algorithm], algorithm=algorithm, headers=headers)
 
