@@ -7,7 +7,6 @@ import type {
   VoiceSession,
 } from '../../src/index.ts'
 import type { Context } from './session-context.ts'
-import type { SessionTools } from './session-tools.ts'
 import { VoiceToolCallEvent } from './tool-call-event.ts'
 
 export type JsonSchema = Exclude<NonNullable<ToolParameters>, { readonly '~standard': unknown }>
@@ -31,6 +30,14 @@ export interface ToolOwner extends EventTarget {
   readonly sessionOptions: Partial<SessionOptions>
 }
 
+/** The tools of one session, and which of them the page answers. */
+export interface ToolSession {
+  /** Something may be different from what the session knows. */
+  changed(): void
+  /** @returns Whether calls of that tool in that session are questions to the page. */
+  asks(session: VoiceSession | null, name: string): boolean
+}
+
 /** Where elements that describe tools find the agent around them. */
 export const toolsContext: Context<AgentTools> = Symbol.for('voicewire.tools')
 
@@ -39,7 +46,7 @@ export class AgentTools {
   readonly owner: ToolOwner
   readonly #elements = new Set<ToolElement>()
   /** Those of the session made with them; one that a page hands in has tools of its own. */
-  #current: SessionTools | null = null
+  #current: ToolSession | null = null
 
   constructor(owner: ToolOwner) {
     this.owner = owner
@@ -61,7 +68,7 @@ export class AgentTools {
   }
 
   /** Tells of all changes from now on, instead of the session before. */
-  follow(session: SessionTools): void {
+  follow(session: ToolSession): void {
     this.#current = session
   }
 

@@ -7,11 +7,11 @@ import {
   type VoiceSession,
   type VoiceWarning,
 } from '../../src/index.ts'
-import type { AgentTools, JsonSchema, ToolDescription } from './agent-tools.ts'
+import type { AgentTools, JsonSchema, ToolDescription, ToolSession } from './agent-tools.ts'
 import { VoiceToolCallEvent } from './tool-call-event.ts'
 
 /** The tools of an agent as its session knows them: kept up to date, and the page is asked where they have no handler. */
-export class SessionTools {
+export class SessionTools implements ToolSession {
   /** All tools that the session is to begin with: those of `sessionOptions`, of the agent, and of elements. */
   readonly initial: readonly Tool[]
   readonly #source: AgentTools
@@ -46,7 +46,6 @@ export class SessionTools {
     if (!this.#updating && this.#session?.state === 'open') void this.#update(this.#session)
   }
 
-  /** @returns Whether calls of that tool in that session are questions to the page. */
   asks(session: VoiceSession | null, name: string): boolean {
     return session === this.#session && this.#askers.has(name)
   }

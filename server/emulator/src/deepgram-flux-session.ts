@@ -4,6 +4,7 @@ import { configured, type FluxConfig } from './deepgram-flux-query.ts'
 import { FluxTurn } from './deepgram-flux-turn.ts'
 import { DeepgramInput, type InputEvent } from './deepgram-input.ts'
 import { QueryError } from './deepgram-query.ts'
+import { Patience } from './patience.ts'
 import { anything, isObject, type JsonObject, object, oneOf, tagged } from './schema.ts'
 import type { Services, Transcripts } from './services.ts'
 
@@ -27,7 +28,9 @@ export class DeepgramFluxSession {
   /** Where the turn before ended, in samples. */
   #windowStart = 0
   #sequence = 0
-  #silence: NodeJS.Timeout | undefined
+  readonly #silence = new Patience(() =>
+    this.#fail(1011, { code: 'NET-0001', description: 'No audio was received in time' }),
+  )
   #ended = false
   /** Messages go out in the order of the sound, however long a transcript takes. */
   #pending = Promise.resolve()
@@ -80,7 +83,7 @@ export class DeepgramFluxSession {
   /** Frees everything; the connection is gone. */
   onClose(): void {
     this.#ended = true
-    clearTimeout(this.#silence)
+    this.#silence.end()
   }
 
   /** Ends the session as a server does that shuts down. */
@@ -138,23 +141,18 @@ export class DeepgramFluxSession {
 
   #closeStream(): void {
     this.#ended = true
-    clearTimeout(this.#silence)
+    this.#silence.end()
     this.#turn?.end('manual')
     this.#later(() => this.#connection.close(1000, ''))
   }
 
   #watchSilence(): void {
-    clearTimeout(this.#silence)
-    const description = 'No audio was received in time'
-    this.#silence = setTimeout(
-      () => this.#fail(1011, { code: 'NET-0001', description }),
-      this.#services.timeouts.fluxSilenceMs,
-    )
+    this.#silence.wait(this.#services.timeouts.fluxSilenceMs)
   }
 
   #fail(close: number, { code, description }: { code: string; description: string }): void {
     this.#ended = true
-    clearTimeout(this.#silence)
+    this.#silence.end()
     this.#later(() => {
       this.#send('Error', { code, description })
       this.#connection.close(close, code)

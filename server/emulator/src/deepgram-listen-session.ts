@@ -4,6 +4,7 @@ import { DeepgramInput, type InputEvent } from './deepgram-input.ts'
 import type { ListenConfig } from './deepgram-listen-query.ts'
 import { ListenResults } from './deepgram-listen-results.ts'
 import { heardWords, roundSeconds, wordsOf } from './deepgram-words.ts'
+import { Patience } from './patience.ts'
 import { number, object, oneOf, tagged } from './schema.ts'
 import type { Services, Transcripts } from './services.ts'
 
@@ -47,7 +48,7 @@ export class DeepgramListenSession {
   #lastSpeechAt: number | null = null
   /** Whether the last utterance turned out to have words. */
   #hadWords = Promise.resolve(true)
-  #silence: NodeJS.Timeout | undefined
+  readonly #silence = new Patience(() => this.#end(1011, 'NET-0001'))
   #ended = false
   /** Results go out in the order of the sound, however long each takes to be understood. */
   #pending = Promise.resolve()
@@ -101,7 +102,7 @@ export class DeepgramListenSession {
   /** Frees everything; the connection is gone. */
   onClose(): void {
     this.#ended = true
-    clearTimeout(this.#silence)
+    this.#silence.end()
   }
 
   /** Ends the session as a server does that shuts down. */
@@ -193,7 +194,7 @@ export class DeepgramListenSession {
 
   #closeStream(): void {
     this.#ended = true
-    clearTimeout(this.#silence)
+    this.#silence.end()
     if (this.#input.position > this.#from) this.#flush({})
     const duration = this.#seconds(this.#input.position)
     const sha256 = this.#hash.digest('hex')
@@ -230,9 +231,7 @@ export class DeepgramListenSession {
   }
 
   #watchSilence(): void {
-    clearTimeout(this.#silence)
-    const { listenSilenceMs } = this.#services.timeouts
-    this.#silence = setTimeout(() => this.#end(1011, 'NET-0001'), listenSilenceMs)
+    this.#silence.wait(this.#services.timeouts.listenSilenceMs)
   }
 
   #later(message: Message | Promise<Message | null>): void {
@@ -244,7 +243,7 @@ export class DeepgramListenSession {
 
   #end(code: number, reason: string): void {
     this.#ended = true
-    clearTimeout(this.#silence)
+    this.#silence.end()
     this.#connection.close(code, reason)
   }
 }

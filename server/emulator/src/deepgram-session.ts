@@ -13,6 +13,7 @@ import {
 } from './deepgram-settings.ts'
 import { DeepgramTurn, type TurnRequest } from './deepgram-turn.ts'
 import type { UserSpeech } from './options.ts'
+import { Patience } from './patience.ts'
 import type { PastCall, Utterance } from './reply.ts'
 import { isObject, type JsonObject } from './schema.ts'
 import type { Services, Transcripts } from './services.ts'
@@ -40,7 +41,10 @@ export class DeepgramSession {
   readonly #timers: NodeJS.Timeout[] = []
   readonly #history: Utterance[] = []
   readonly #pastCalls: PastCall[] = []
-  #silence: NodeJS.Timeout | undefined
+  readonly #silence = new Patience(() => {
+    const description = 'No audio and no KeepAlive was received in time'
+    this.#fail(new FatalError('CLIENT_MESSAGE_TIMEOUT', description, 1011))
+  })
   #config: AgentConfig | null = null
   #input: DeepgramInput | null = null
   #turn: DeepgramTurn | null = null
@@ -79,7 +83,7 @@ export class DeepgramSession {
   /** Frees everything; the connection is gone. */
   onClose(): void {
     for (const timer of this.#timers) clearTimeout(timer)
-    clearTimeout(this.#silence)
+    this.#silence.end()
     this.#turn?.stop()
   }
 
@@ -333,11 +337,7 @@ export class DeepgramSession {
   }
 
   #watchSilence(): void {
-    clearTimeout(this.#silence)
-    this.#silence = setTimeout(() => {
-      const description = 'No audio and no KeepAlive was received in time'
-      this.#fail(new FatalError('CLIENT_MESSAGE_TIMEOUT', description, 1011))
-    }, this.#services.timeouts.deepgramSilenceMs)
+    this.#silence.wait(this.#services.timeouts.deepgramSilenceMs)
   }
 
   #warn(code: string, description: string): void {
