@@ -187,11 +187,11 @@ async def test_session_loses_a_side_that_answers_no_ping() -> None:
 
 
 async def test_session_keeps_sides_that_answer_pings() -> None:
-    async with pair(hold, heartbeat_interval=100) as (running, upstream), await running.open() as client:
+    async with pair(hold, heartbeat_interval=500) as (running, upstream), await running.open() as client:
         dialled = await upstream.next()
         for _ in range(5):
             await within(client.ping())
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.5)
         await client.send("here")
         assert await within(dialled.recv()) == "here"
 
