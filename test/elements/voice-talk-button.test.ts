@@ -124,7 +124,7 @@ describe('<voice-talk-button>', () => {
   const ENDS: Readonly<Record<string, (agent: VoiceAgent) => unknown>> = {
     'is cancelled': (agent) => button(agent).dispatchEvent(new PointerEvent('pointercancel')),
     'loses the pointer': (agent) => button(agent).dispatchEvent(new PointerEvent('lostpointercapture')),
-    'loses the focus': (agent) => button(agent).blur(),
+    'loses the focus': (agent) => button(agent).dispatchEvent(new FocusEvent('blur')),
     'opens a menu': (agent) => button(agent).dispatchEvent(new PointerEvent('contextmenu')),
     'is hidden with the page': () => document.dispatchEvent(new Event('visibilitychange')),
     'leaves the page': (agent) => agent.querySelector('voice-talk-button')?.remove(),
