@@ -70,14 +70,9 @@ export default [
         esbuild({ ...config, external: [...LAZY_ELEMENTS, './voice-debug.js'] }),
     },
   ),
-  entry(
-    'the same with the developers’ overlay too, thus every element',
-    'dist/elements/index.js',
-    '31.1 kB',
-    {
-      modifyEsbuildConfig: (config) => esbuild({ ...config, external: LAZY_ELEMENTS }),
-    },
-  ),
+  entry('the same with the developers’ overlay too, thus every element', 'dist/elements/index.js', '30 kB', {
+    modifyEsbuildConfig: (config) => esbuild({ ...config, external: LAZY_ELEMENTS }),
+  }),
   lazy('what makes a session, loaded by the elements', 'dist/agent-session.js', '1.5 kB'),
   lazy('the adapter of OpenAI, loaded by the elements', 'dist/openai-realtime.js', '6.5 kB'),
   lazy('the adapter of Deepgram’s agent, loaded by the elements', 'dist/deepgram-agent.js', '4 kB'),

@@ -12,7 +12,7 @@ const minify = (options = {}) =>
   terser({
     module: true,
     ecma: 2022,
-    compress: { passes: 3, keep_fargs: false, pure_getters: true, hoist_props: true },
+    compress: { passes: 3, keep_fargs: false, pure_getters: true, hoist_props: true, reduce_funcs: false },
     ...options,
   })
 const resolve = () => nodeResolve({ browser: true, extensions: ['.ts', '.js', '.mjs'] })

@@ -384,32 +384,20 @@ export class VoiceAgent extends PageElement implements AgentSettings {
   }
 
   protected override render(): TemplateResult {
-    const { layout, mode, open, pushToTalk, debug } = this
     const { error, strings: words, action } = this.#conversation
     return renderAgent({
-      layout,
+      agent: this,
+      gate: this.#gate,
       words,
-      mode,
-      open,
-      pushToTalk,
-      debug,
       active: action !== 'start',
-      step: this.#gate.step,
       composed: !this.isHydrating && this.#composed,
       problem: error && !('hint' in error) ? error.message : '',
-      empty: !this.session?.transcript.length,
-      toggleOpen: () => {
-        this.open = !this.open
-      },
-      agree: () => this.#gate.agree(),
-      decline: () => this.#gate.decline(),
-      onslotchange: () => this.requestUpdate(),
     })
   }
 
   protected override updated(changed: PropertyValues): void {
     if (changed.has('tools')) this.#tools.changed()
-    if (changed.has('prePrompt') && this.prePrompt) this.#gate.prepare()
+    if (changed.has('prePrompt') && this.prePrompt) void this.#gate.prepare()
     // What is held no longer cannot be let go of, either.
     if (changed.get('pushToTalk') && !this.pushToTalk) this.muted = false
     if (changed.has('debug') && this.debug) {

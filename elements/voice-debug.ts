@@ -1,11 +1,10 @@
 import { css, html, nothing, type PropertyDeclarations, type TemplateResult } from 'lit'
-import type { MicrophoneSettings } from '../src/index.ts'
 import { define } from './internal/define.ts'
 import { diagnose } from './internal/diagnostics.ts'
 import { EventList } from './internal/event-list.ts'
 import { redact } from './internal/redact.ts'
 import { SessionElement } from './internal/session-element.ts'
-import { SessionLog } from './internal/session-log.ts'
+import { devicesOf, SessionLog } from './internal/session-log.ts'
 import { base } from './internal/styles.ts'
 
 /** Four times a second is as fast as one can read, and slows no session. */
@@ -31,7 +30,6 @@ interface Secrets {
  * @csspart debug - All of it.
  * @csspart toggle-button - Opens and closes it.
  * @csspart facts - The figures.
- * @csspart turns - The latencies of the last turns.
  * @csspart messages - The messages, counted by type.
  * @csspart events - The list of events.
  * @csspart event - One of them.
@@ -69,9 +67,7 @@ export class VoiceDebug extends SessionElement {
         flex-wrap: wrap;
         align-items: center;
         gap: 0.5em;
-      }
-      :host([open]) .bar {
-        padding: 0.375em 0.5em;
+        padding: 0.25em;
       }
       .panel {
         padding: 0 0.75em 0.75em;
@@ -90,44 +86,30 @@ export class VoiceDebug extends SessionElement {
         border: 0;
         font-weight: 600;
       }
-      caption,
       th,
       time {
         color: var(--secondary);
         font-weight: 400;
+      }
+      th {
+        padding-inline-end: 1em;
         text-align: start;
+        vertical-align: baseline;
+        white-space: nowrap;
       }
       td {
         overflow-wrap: anywhere;
-        font-variant-numeric: tabular-nums;
-      }
-      td,
-      th {
-        padding-inline-end: 1em;
-        vertical-align: baseline;
-      }
-      th {
-        white-space: nowrap;
       }
       meter {
         inline-size: 100%;
-      }
-      details,
-      table {
-        margin-block-end: 0.5em;
       }
       summary {
         cursor: pointer;
       }
       ol {
-        max-block-size: 20em;
         margin: 0;
         padding: 0;
-        overflow: auto;
         list-style: none;
-      }
-      ol details {
-        margin: 0;
       }
       .warning,
       .error {
@@ -147,7 +129,7 @@ export class VoiceDebug extends SessionElement {
   /** Whether it is unfolded; default false. */
   declare open: boolean
   #log: SessionLog | null = null
-  readonly #events = new EventList(() => this.requestUpdate())
+  readonly #events = new EventList(() => this.#secrets)
   #timer: ReturnType<typeof setInterval> | undefined
   #drawnAt = Number.NEGATIVE_INFINITY
   #withText = false
@@ -194,7 +176,7 @@ export class VoiceDebug extends SessionElement {
     // Browsers without popovers show it where it stands.
     if (this.isConnected && root?.popover && !root.matches(':popover-open')) root.showPopover()
     const list = this.renderRoot.querySelector('ol')
-    if (list) this.#events.draw(list, this.#log, this.#secrets)
+    if (list) this.#events.draw(list, this.#log?.events ?? [])
     const running = this.open && this.isConnected
     if (running) this.#timer ??= setInterval(() => this.requestUpdate(), UPDATE_MS)
     else clearInterval(this.#timer)
@@ -221,7 +203,7 @@ export class VoiceDebug extends SessionElement {
 
   #panel(): TemplateResult {
     return html`<div class="panel">
-      ${this.#facts()} ${this.#turns()} ${this.#messages()} ${this.#list()}
+      ${this.#facts()} ${this.#messages()} ${this.#list()}
     </div>`
   }
 
@@ -232,69 +214,43 @@ export class VoiceDebug extends SessionElement {
       <p role="status">${this.#said}</p>`
   }
 
+  /** By the names that they have in `session.stats`. */
   #facts(): TemplateResult {
     const { session, conversation } = this
-    const { inputLevel = 0, outputLevel = 0 } = session ?? {}
-    const stats = session?.stats
-    const { tokenMs, dialMs, handshakeMs } = stats?.connect ?? {}
-    const { usage, microphone } = stats ?? {}
-    const facts: readonly (readonly [string, unknown])[] = [
-      ['User', html`<meter aria-label="Loudness of the user" .value=${inputLevel}></meter>`],
-      ['Agent', html`<meter aria-label="Loudness of the agent" .value=${outputLevel}></meter>`],
-      ['State', conversation?.state ?? 'no session'],
-      ['Activity', session?.agentState],
-      ['Provider', session?.provider.name],
-      ['Error', conversation?.error && this.#clean(conversation.error.message)],
-      ['Buffered, delay', stats && `${ms(stats.bufferedMs)}, ${ms(stats.delayMs)}`],
-      ['Underruns, gaps', stats && `${stats.underruns}, ${ms(stats.gapMs)}`],
-      ['Sent, received', stats && `${kB(stats.bytesSent)}, ${kB(stats.bytesReceived)}`],
-      ['Given up', stats && ms(stats.droppedMs)],
-      ['Connect', stats?.connect && `token ${ms(tokenMs)}, dial ${ms(dialMs)}, handshake ${ms(handshakeMs)}`],
-      [
-        'Tokens',
-        usage && `${usage.inputTokens} in (${usage.cachedTokens} cached), ${usage.outputTokens} out`,
-      ],
-      ['Microphone', microphone ? settingsOf(microphone) : 'none'],
-    ]
+    const { inputLevel = 0, outputLevel = 0, microphone = null, ...stats } = session?.stats ?? {}
+    const turns = this.#log?.turns.map(({ responseMs }) => shown(responseMs)) ?? []
+    const facts = {
+      inputLevel: html`<meter aria-label="Loudness of the user" .value=${inputLevel}></meter>`,
+      outputLevel: html`<meter aria-label="Loudness of the agent" .value=${outputLevel}></meter>`,
+      state: conversation?.state ?? 'no session',
+      agentState: session?.agentState,
+      provider: session?.provider.name,
+      error: conversation?.error && this.#clean(conversation.error.message),
+      responseMs: turns.reverse().join(', '),
+      microphone: shown(devicesOf({ input: microphone, output: '' })['input'] ?? 'none'),
+      ...Object.fromEntries(Object.entries(stats).map(([name, value]) => [name, shown(value)])),
+    }
     return html`<table part="facts">
-      ${facts.map(([name, value]) => (value ? html`<tr><th scope="row">${name}</th><td>${value}</td></tr>` : nothing))}
-    </table>`
-  }
-
-  #turns(): TemplateResult | typeof nothing {
-    const { turns = [] } = this.#log ?? {}
-    if (turns.length === 0) return nothing
-    return html`<table part="turns">
-      <caption>Turns, newest first</caption>
-      ${rows(
-        ['Heard after', 'First byte', 'Model'],
-        turns
-          .toReversed()
-          .map(({ responseMs, firstByteMs, provider }) =>
-            [responseMs, firstByteMs, provider?.thinkMs].map(ms),
-          ),
+      ${Object.entries(facts).map(([name, value]) =>
+        (value ?? '') === '' ? nothing : html`<tr><th scope="row">${name}</th><td>${value}</td></tr>`,
       )}
     </table>`
   }
 
   #messages(): TemplateResult {
     const messages = [...(this.#log?.messages ?? [])].sort(([, a], [, b]) => b.count - a.count)
-    const count = messages.reduce((sum, [, message]) => sum + message.count, 0)
+    const total = messages.reduce((sum, [, { count }]) => sum + count, 0)
+    const lines = messages.map(([type, { count, size }]) => `${count} × ${type}, ${size} bytes`)
     return html`<details part="messages">
-      <summary>${count} messages</summary>
-      <table>
-        ${rows(
-          ['Message', 'Count', 'Size'],
-          messages.map(([type, { count, size }]) => [type, count, kB(size)]),
-        )}
-      </table>
+      <summary>${total} messages</summary>
+      <pre>${lines.join('\n')}</pre>
     </details>`
   }
 
   #list(): TemplateResult {
     return html`<details open>
       <summary>${this.#log?.events.length ?? 0} events</summary>
-      <ol part="events" tabindex="0" aria-label="Events, newest first"></ol>
+      <ol part="events" aria-label="Events, newest first"></ol>
     </details>`
   }
 
@@ -353,23 +309,13 @@ export class VoiceDebug extends SessionElement {
   }
 }
 
-/** @returns Rows of a table, the first of them its heads. */
-function rows(heads: readonly string[], cells: readonly (readonly unknown[])[]): TemplateResult {
-  return html`<tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr>
-    ${cells.map((row) => html`<tr>${row.map((cell) => html`<td>${cell}</td>`)}</tr>`)}`
-}
-
-function ms(value: number | null | undefined): string {
-  return value == null ? '–' : `${Math.round(value)} ms`
-}
-
-function kB(bytes: number): string {
-  return `${(bytes / 1000).toFixed(1)} kB`
-}
-
-function settingsOf({ label, sampleRate, ...more }: MicrophoneSettings): string {
-  const processing = Object.entries(more).flatMap(([name, value]) => (value === true ? name : []))
-  return [label, sampleRate && `${sampleRate} Hz`, ...processing].filter(Boolean).join(', ')
+/** @returns A figure as one reads it: without fractions, and what belongs together in a row. */
+function shown(value: unknown): unknown {
+  if (typeof value === 'number') return Math.round(value)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.entries(value)
+    .map(([name, part]) => `${name} ${shown(part) ?? '–'}`)
+    .join(', ')
 }
 
 define('voice-debug', VoiceDebug)

@@ -44,7 +44,7 @@ export class VoiceDeviceSelect extends LazyElement {
     this.kind = 'input'
   }
 
-  protected override load(): Promise<BodyModule> {
+  protected override load(): Promise<BodyModule<this>> {
     return import('./internal/device-choice.ts')
   }
 }

@@ -25,7 +25,7 @@ export class VoiceOrb extends LazyElement {
     `,
   ]
 
-  protected override load(): Promise<BodyModule> {
+  protected override load(): Promise<BodyModule<this>> {
     return import('./internal/orb.ts')
   }
 }

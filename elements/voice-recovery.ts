@@ -52,19 +52,18 @@ export class VoiceRecovery extends SessionElement {
         list-style: none;
       }
       button {
-        margin-block-start: 0.25em;
         margin-inline-end: 0.5em;
-        padding: 0.5em 1em;
-        border: 1px solid var(--border);
-        border-radius: 999px;
         background: none;
-        color: var(--text);
+        color: inherit;
         cursor: pointer;
         font: inherit;
+        padding: 0.5em 1.25em;
+        border: 1px solid var(--border);
+        border-radius: 999px;
         font-weight: 600;
       }
       button:hover {
-        border-color: var(--text);
+        background: var(--quiet-hover);
       }
     `,
   ]

@@ -42,7 +42,7 @@ export class VoiceStatus extends SessionElement {
       }
       .connecting .indicator,
       .reconnecting .indicator {
-        animation: pulse 1.2s ease-in-out infinite;
+        animation: pulse 1.5s infinite;
       }
       .failed .indicator {
         background: var(--danger);
@@ -58,11 +58,6 @@ export class VoiceStatus extends SessionElement {
         display: block;
         color: var(--secondary);
         font-size: 0.875em;
-      }
-      @keyframes pulse {
-        50% {
-          opacity: 0.25;
-        }
       }
       @media (forced-colors: active) {
         .indicator {

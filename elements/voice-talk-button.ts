@@ -35,7 +35,7 @@ export class VoiceTalkButton extends LazyElement {
   /** What was muted here already; it may be unmuted by other controls since. */
   #muted: Conversation | null = null
 
-  protected override load(): Promise<BodyModule> {
+  protected override load(): Promise<BodyModule<this>> {
     return import('./internal/hold-to-talk.ts')
   }
 

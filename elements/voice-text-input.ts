@@ -42,7 +42,7 @@ export class VoiceTextInput extends LazyElement {
     this.placeholder = null
   }
 
-  protected override load(): Promise<BodyModule> {
+  protected override load(): Promise<BodyModule<this>> {
     return import('./internal/text-field.ts')
   }
 }

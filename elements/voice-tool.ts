@@ -7,7 +7,7 @@ import {
   toolsContext,
 } from './internal/agent-tools.ts'
 import { define } from './internal/define.ts'
-import { type Context, ContextRequestEvent } from './internal/session-context.ts'
+import { ContextConsumer } from './internal/session-context.ts'
 import type { VoiceToolCallEvent } from './internal/tool-call-event.ts'
 
 /** A JSON Schema, as far as it is looked at here. */
@@ -61,6 +61,7 @@ export class VoiceTool extends LitElement implements ToolElement {
 
   constructor() {
     super()
+    new ContextConsumer(this, toolsContext, (tools) => this.#join(tools))
     this.name = ''
     this.description = ''
     this.parameters = null
@@ -68,17 +69,13 @@ export class VoiceTool extends LitElement implements ToolElement {
 
   override connectedCallback(): void {
     super.connectedCallback()
-    this.ownerDocument.addEventListener('context-provider', this.#onprovider)
     this.#observer ??= new MutationObserver(() => this.#tools?.changed())
     this.#observer.observe(this, { childList: true, characterData: true, subtree: true })
-    this.#join()
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback()
-    this.ownerDocument.removeEventListener('context-provider', this.#onprovider)
     this.#observer?.disconnect()
-    this.#leave()
   }
 
   /**
@@ -109,29 +106,12 @@ export class VoiceTool extends LitElement implements ToolElement {
     )
   }
 
-  #onprovider = (event: Event): void => {
-    const { context } = event as Event & { context?: Context<unknown> }
-    if (context === toolsContext) this.#join()
-  }
-
-  /** Joins the nearest agent, which may have come after the element. */
-  #join(): void {
-    let found: AgentTools | null = null
-    this.dispatchEvent(
-      new ContextRequestEvent(toolsContext, (tools) => {
-        found = tools
-      }),
-    )
-    if (found === this.#tools) return
-    this.#leave()
-    this.#tools = found as AgentTools | null
-    this.#remove = this.#tools?.add(this) ?? null
-  }
-
-  #leave(): void {
+  /** Joins an agent, and leaves the one before. */
+  #join(tools: AgentTools | null): void {
+    if (tools === this.#tools) return
     this.#remove?.()
-    this.#remove = null
-    this.#tools = null
+    this.#tools = tools
+    this.#remove = tools?.add(this) ?? null
   }
 }
 

@@ -13,20 +13,20 @@ export interface ProviderSettings {
 export type Adapter = (settings: ProviderSettings) => Provider
 
 /** Where each provider's adapter is: a file of its own, so that a page loads the one that it needs. */
-const SOURCES: ReadonlyMap<string, () => Promise<Adapter>> = new Map([
-  ['openai-realtime', openAIRealtime],
-  ['deepgram-agent', deepgramAgent],
-  ['deepgram-listen', deepgramListen],
-  ['deepgram-flux', deepgramFlux],
-])
+const SOURCES: Readonly<Record<string, () => Promise<Adapter>>> = {
+  'openai-realtime': openAIRealtime,
+  'deepgram-agent': deepgramAgent,
+  'deepgram-listen': deepgramListen,
+  'deepgram-flux': deepgramFlux,
+  openai: openAIRealtime,
+  deepgram: deepgramAgent,
+}
 
-const SHORT: Readonly<Record<string, string>> = { openai: 'openai-realtime', deepgram: 'deepgram-agent' }
-
-const ready = new Map<string, Adapter>()
+const ready = new Map<() => Promise<Adapter>, Adapter>()
 
 /** @returns The adapter of a provider where it is there already, else null. */
 export function loadedAdapter(provider: string): Adapter | null {
-  return ready.get(SHORT[provider] ?? provider) ?? null
+  return ready.get(SOURCES[provider]!) ?? null
 }
 
 /**
@@ -36,16 +36,15 @@ export function loadedAdapter(provider: string): Adapter | null {
  * @throws {VoiceError} `connection-failed`, if its file cannot be had.
  */
 export async function loadAdapter(provider: string): Promise<Adapter> {
-  const name = SHORT[provider] ?? provider
-  const source = SOURCES.get(name)
+  const source = Object.hasOwn(SOURCES, provider) && SOURCES[provider]
   if (!source) {
-    const names = [...SOURCES.keys()].join(', ')
+    const names = Object.keys(SOURCES).join(', ')
     throw new TypeError(
       `Cannot start the agent as provider must be one of ${names}: current value is ${provider}`,
     )
   }
-  const adapter = await loadPart(`adapter of ${name}`, source)
-  ready.set(name, adapter)
+  const adapter = await loadPart(`adapter of ${provider}`, source)
+  ready.set(source, adapter)
   return adapter
 }
 

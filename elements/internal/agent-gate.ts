@@ -1,7 +1,6 @@
 import type { LitElement } from 'lit'
 import type { ConversationMode } from './conversation.ts'
 import { Gate, type GateStep } from './gate.ts'
-import { MicrophonePermission } from './microphone-permission.ts'
 
 /** What the gate needs of its `<voice-agent>`. */
 interface GatedAgent extends LitElement {
@@ -11,19 +10,14 @@ interface GatedAgent extends LitElement {
 }
 
 /** The gate of a `<voice-agent>`: what the page has its users agree to, and what is said before the browser asks. */
-export class AgentGate {
+export class AgentGate extends Gate {
   readonly #host: GatedAgent
-  readonly #gate: Gate
-  readonly #permission = new MicrophonePermission()
+  /** Whether the browser will ask for the microphone; null until that is known, and where it does not tell. */
+  #permission: PermissionStatus | null = null
 
   constructor(host: GatedAgent) {
+    super(() => host.requestUpdate())
     this.#host = host
-    this.#gate = new Gate(() => host.requestUpdate())
-  }
-
-  /** What the user is asked for now; null where nothing is. */
-  get step(): GateStep | null {
-    return this.#gate.step
   }
 
   /** Whether there is something that the user has not agreed to. */
@@ -32,28 +26,28 @@ export class AgentGate {
   }
 
   /** Finds out ahead of the start whether the browser will ask for the microphone. */
-  prepare(): void {
-    this.#permission.ask()
+  async prepare(): Promise<void> {
+    try {
+      this.#permission = await navigator.permissions.query({ name: 'microphone' as PermissionName })
+    } catch {
+      // Not every browser tells: Firefox before 131 knows no such name.
+    }
   }
 
-  /** @returns As `Gate.pass`. */
+  /** Asks for all that there is to ask for. @returns As `ask`. */
   pass(): Promise<void> | null {
     const { prePrompt, mode } = this.#host
     const steps: GateStep[] = []
     if (this.asksConsent) steps.push('consent')
-    if (prePrompt && mode === 'voice' && !this.#permission.granted) steps.push('microphone')
-    return this.#gate.pass(steps)
+    if (prePrompt && mode === 'voice' && this.#permission?.state !== 'granted') steps.push('microphone')
+    return this.ask(steps)
   }
 
-  agree(): void {
+  override agree(): void {
     if (this.step === 'consent') {
       this.#host.consented = true
       this.#host.dispatchEvent(new Event('consent', { bubbles: true, composed: true }))
     }
-    this.#gate.agree()
-  }
-
-  decline(): void {
-    this.#gate.decline()
+    super.agree()
   }
 }

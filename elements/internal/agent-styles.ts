@@ -119,27 +119,22 @@ export const agentStyles = css`
   .launcher {
     position: fixed;
     z-index: var(--voicewire-z-index, 999);
-    inset-block-end: var(--gap);
-    inset-inline-end: var(--gap);
+    inset-block: auto var(--gap);
+    inset-inline: auto var(--gap);
     display: grid;
     place-items: center;
     min-inline-size: 3.75em;
     min-block-size: 3.75em;
     border-radius: 999px;
-    box-shadow: 0 2px 6px rgb(0 0 0 / 12%), 0 12px 28px -8px rgb(0 0 0 / 32%);
-    transition: scale 0.15s, background-color 0.15s;
-  }
-  .launcher:active {
-    scale: 0.96;
+    transition: background-color 0.15s, color 0.15s, border-color 0.15s;
   }
   .icon {
     font-size: 1.25em;
   }
   .dialog {
     position: fixed;
-    inset: auto;
-    inset-block-end: calc(var(--gap) + 4.5em);
-    inset-inline-end: var(--gap);
+    inset-block: auto calc(var(--gap) + 4.5em);
+    inset-inline: auto var(--gap);
     box-sizing: border-box;
     inline-size: min(var(--voicewire-max-inline-size, 24em), 100vw - 2 * var(--gap));
     max-inline-size: none;
@@ -220,6 +215,7 @@ export const agentStyles = css`
     padding: 0.625em 0.75em 0.625em 1.25em;
   }
   .dialog,
+  .launcher,
   .line {
     box-shadow: 0 2px 8px rgb(0 0 0 / 6%), 0 20px 56px -14px rgb(0 0 0 / 34%);
   }

@@ -9,7 +9,7 @@ export interface BrowserTraits {
 }
 
 /** Browsers on a telephone whose settings are elsewhere than those of Safari or Chrome. */
-const OTHERS = /CriOS|FxiOS|EdgiOS|EdgA|OPT\/|OPR\/|GSA\/|DuckDuckGo|SamsungBrowser|Firefox|; wv\)/
+const OTHERS = /Edgi?[OA]|OP[TR]\/|DuckDuckGo|SamsungBrowser|; wv\)/
 
 /** @returns Which browser this is; `chrome` is every desktop browser that is built on Chromium, Edge too. */
 export function browserOf({ userAgent, maxTouchPoints, userAgentData }: BrowserTraits): Browser {

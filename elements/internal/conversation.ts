@@ -214,6 +214,7 @@ export class Conversation {
     const agreed = this.#options.gate?.()
     if (agreed) await agreed
     let coming: Coming | null = null
+    let session: VoiceSession | null = null
     try {
       coming = this.#make()
       if (coming) {
@@ -222,19 +223,14 @@ export class Conversation {
         // The first of those who wait takes it up, and starts it at once.
         if (coming === this.#coming) this.#replace(made, { own: true })
       }
-    } catch (error) {
-      if (coming === this.#coming) this.#coming = null
-      this.#fail(error)
-      throw error
-    }
-    const session = this.#session
-    // Until the session itself says so, it is this that says `connecting`.
-    const started = session?.start()
-    this.#coming = null
-    try {
+      session = this.#session
+      // Until the session itself says so, it is this that says `connecting`.
+      const started = session?.start()
+      this.#coming = null
       await started
     } catch (error) {
-      if (session === this.#session) this.#fail(error)
+      if (coming === this.#coming) this.#coming = null
+      if (!session || session === this.#session) this.#fail(error)
       throw error
     }
   }

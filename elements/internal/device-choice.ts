@@ -13,7 +13,7 @@ const SYSTEM: ReadonlySet<string> = new Set(['', 'default', 'communications'])
 /** What Chromium adds to the name of a USB device. */
 const USB_ID = / \([\da-f]{4}:[\da-f]{4}\)$/
 
-export const styles = css`
+const styles = css`
   ${pictures}
   label {
     position: relative;
@@ -66,12 +66,9 @@ interface DeviceHost extends SessionElement {
   readonly kind: DeviceKind
 }
 
-export function createBody(host: DeviceHost, inside: Inside): Body {
-  return new DeviceChoice(host, inside)
-}
-
 /** A list of devices that keeps up with the machine's, and what becomes of a choice. */
 class DeviceChoice implements Body {
+  static readonly styles = styles
   readonly #host: DeviceHost
   readonly #inside: Inside
   readonly #unsupported: CustomState
@@ -193,3 +190,5 @@ class DeviceChoice implements Body {
     this.#host.requestUpdate()
   }
 }
+
+export { DeviceChoice as Body }

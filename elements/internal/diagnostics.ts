@@ -34,10 +34,9 @@ export function diagnose(
       stats,
       turns: log?.turns,
       messages: Object.fromEntries(log?.messages ?? []),
-      events: log?.events.map(({ at, name, times, facts, text }) => ({
+      events: log?.events.map(({ at, name, facts, text }) => ({
         at: new Date(at).toISOString(),
         event: name,
-        ...(times > 1 && { times }),
         ...facts,
         ...(withText && text),
       })),

@@ -1,61 +1,50 @@
-import { html, nothing, render, type TemplateResult } from 'lit'
+import { html, nothing, render } from 'lit'
 import { toRedactedJSON } from './redact.ts'
-import type { LoggedEvent, SessionLog } from './session-log.ts'
+import type { LoggedEvent } from './session-log.ts'
 
 /** The items of a list of events: each event has its own, which stays as it is while newer ones come before it. */
 export class EventList {
-  readonly #items = new Map<number, HTMLElement>()
-  readonly #onfold: () => void
-  #list: Element | null = null
-  #log: SessionLog | null = null
+  readonly #items = new Map<LoggedEvent, HTMLElement>()
+  readonly #secrets: () => readonly string[]
 
-  /** @param onfold Called when a reader folded or unfolded one, after which it is to be drawn. */
-  constructor(onfold: () => void) {
-    this.#onfold = onfold
+  /** @param secrets Returns what must not be shown. */
+  constructor(secrets: () => readonly string[]) {
+    this.#secrets = secrets
   }
 
   /**
    * @param list Where they are, newest first.
-   * @param log Whose events are shown; null for none.
-   * @param secrets What must not be shown.
+   * @param events Oldest first; those of before may be missing at its beginning, and others follow at its end.
    */
-  draw(list: Element, log: SessionLog | null, secrets: readonly string[]): void {
-    const { events = [] } = log ?? {}
-    if (list !== this.#list || log !== this.#log) {
-      this.#list = list
-      this.#log = log
-      this.#items.clear()
-      list.replaceChildren()
+  draw(list: Element, events: readonly LoggedEvent[]): void {
+    if (!list.firstChild) this.#items.clear()
+    for (const [event, item] of this.#items) {
+      if (event === events[0]) break
+      item.remove()
+      this.#items.delete(event)
     }
     for (const event of events) {
-      const item = this.#items.get(event.id) ?? this.#add(event.id)
-      const details = item.querySelector('details')
-      render(this.#summary(event, details?.open ? secrets : null), item)
+      if (this.#items.has(event)) continue
+      const item = document.createElement('li')
+      item.setAttribute('part', 'event')
+      this.#draw(event, item)
+      this.#items.set(event, item)
+      list.prepend(item)
     }
-    for (const [id, item] of this.#items) {
-      if (id >= events[0]!.id) break
-      item.remove()
-      this.#items.delete(id)
-    }
-  }
-
-  #add(id: number): HTMLElement {
-    const item = document.createElement('li')
-    item.setAttribute('part', 'event')
-    this.#items.set(id, item)
-    this.#list?.prepend(item)
-    return item
   }
 
   /** What is folded costs nothing. */
-  #summary({ at, name, times, facts, text }: LoggedEvent, secrets: readonly string[] | null): TemplateResult {
+  #draw(event: LoggedEvent, item: HTMLElement, open = false): void {
+    const { at, name, facts, text } = event
     const subject = facts['code'] ?? facts['state'] ?? facts['name'] ?? facts['role']
-    return html`<details @toggle=${this.#onfold}>
-      <summary class=${name}>
-        <time>${new Date(at).toISOString().slice(11, 23)}</time> ${name} ${subject}
-        ${times > 1 ? `×${times}` : nothing}
-      </summary>
-      ${secrets && html`<pre>${toRedactedJSON({ ...facts, ...text }, secrets)}</pre>`}
-    </details>`
+    render(
+      html`<details
+        @toggle=${({ target }: Event) => this.#draw(event, item, (target as HTMLDetailsElement).open)}
+      >
+        <summary class=${name}><time>${new Date(at).toISOString().slice(11, 23)}</time> ${name} ${subject}</summary>
+        ${open ? html`<pre>${toRedactedJSON({ ...facts, ...text }, this.#secrets())}</pre>` : nothing}
+      </details>`,
+      item,
+    )
   }
 }

@@ -23,7 +23,7 @@ export class Gate {
    * @returns Resolved when all are agreed to, rejected with an `AbortError` when one is not; null where there is
    * none to ask for.
    */
-  pass(steps: readonly GateStep[]): Promise<void> | null {
+  ask(steps: readonly GateStep[]): Promise<void> | null {
     if (this.#waiting) return this.#waiting.promise
     if (steps.length === 0) return null
     this.#waiting = Promise.withResolvers()
@@ -42,7 +42,7 @@ export class Gate {
   /** Gives up; nothing happens where nobody was asked. */
   decline(): void {
     if (!this.#waiting) return
-    this.#end()?.reject(new DOMException('The conversation was not agreed to', 'AbortError'))
+    this.#end()?.reject(new DOMException('The conversation was stopped before it began', 'AbortError'))
     this.#onchange()
   }
 

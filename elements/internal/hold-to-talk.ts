@@ -9,12 +9,11 @@ import type { SessionElement } from './session-element.ts'
 /** What a press can be ended by; a press without a hold, as assistive technology makes it, by the next one alone. */
 type Press = 'held' | 'toggled' | null
 
-export const styles = css`
+const styles = css`
   .root {
     display: inline-grid;
     touch-action: none;
     -webkit-touch-callout: none;
-    transition: background-color 0.15s, box-shadow 0.15s;
   }
   .root[aria-pressed='true'] {
     box-shadow: 0 0 0 0.375em color-mix(in srgb, var(--accent), transparent 72%);
@@ -40,12 +39,9 @@ export const styles = css`
   }
 `
 
-export function createBody(host: SessionElement, inside: Inside): Body {
-  return new HoldToTalk(host, inside)
-}
-
 /** A press, and all that ends it. */
 class HoldToTalk implements Body {
+  static readonly styles = styles
   readonly #host: SessionElement
   readonly #inside: Inside
   readonly #state: CustomState
@@ -195,3 +191,5 @@ function isVirtual({ width, height, pressure, detail, pointerType }: PointerEven
   if (width === 0 && height === 0) return !/Android/.test(navigator.userAgent)
   return pointerType === 'mouse' && width === 1 && height === 1 && pressure === 0 && detail === 0
 }
+
+export { HoldToTalk as Body }

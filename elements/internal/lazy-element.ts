@@ -15,10 +15,12 @@ export interface Body extends ReactiveController {
 }
 
 /** A module that an element has its body from. */
-export interface BodyModule {
-  readonly styles: CSSResult
-  /** The host is the element that imports the module, with its properties. */
-  createBody(host: SessionElement, inside: Inside): Body
+export interface BodyModule<Host> {
+  readonly Body: {
+    readonly styles: CSSResult
+    /** The host is the element that imports the module, with its properties. */
+    new (host: Host, inside: Inside): Body
+  }
 }
 
 /** An element that few pages have: what it looks like and does is loaded when the first one is put into a page. */
@@ -28,7 +30,7 @@ export abstract class LazyElement extends SessionElement {
   #loading: Promise<void> | null = null
 
   /** Imports the body's module. */
-  protected abstract load(): Promise<BodyModule>
+  protected abstract load(): Promise<BodyModule<this>>
 
   override connectedCallback(): void {
     super.connectedCallback()
@@ -55,10 +57,10 @@ export abstract class LazyElement extends SessionElement {
 
   async #load(): Promise<void> {
     try {
-      const { styles, createBody } = await this.load()
-      this.#styles = styles
+      const { Body } = await this.load()
+      this.#styles = Body.styles
       this.adoptLooks(this.renderRoot as ShadowRoot)
-      this.#body = createBody(this, this.#inside)
+      this.#body = new Body(this, this.#inside)
       this.addController(this.#body)
       this.requestUpdate()
     } catch (error) {

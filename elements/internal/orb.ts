@@ -6,7 +6,7 @@ import { loudness } from './loudness.ts'
 import type { SessionElement } from './session-element.ts'
 import { Spring } from './spring.ts'
 
-export const styles = css`
+const styles = css`
   .root {
     aspect-ratio: 1;
     container-type: inline-size;
@@ -32,6 +32,7 @@ export const styles = css`
     inset: 17%;
     overflow: clip;
     background: var(--accent);
+    transition: filter 0.4s;
   }
   .closed .ball,
   .closing .ball {
@@ -40,12 +41,7 @@ export const styles = css`
   }
   .connecting .ball,
   .reconnecting .ball {
-    animation: breathe 1.6s ease-in-out infinite;
-  }
-  .ball,
-  .halo,
-  .ring {
-    transition: filter 0.4s;
+    animation: pulse 1.5s infinite;
   }
   .cloud {
     inset: -12%;
@@ -57,19 +53,10 @@ export const styles = css`
   .warm {
     background: radial-gradient(circle at 76% 74%, var(--warm) 12%, transparent 58%);
   }
-  .light {
-    background: radial-gradient(circle at 66% 26%, #fff 6%, transparent 38%);
-    opacity: 0.55;
-  }
   .gloss {
     inset: 0;
     background: radial-gradient(circle at 34% 18%, rgb(255 255 255 / 50%), transparent 42%);
     box-shadow: inset 0 -2cqi 7cqi rgb(0 0 0 / 12%), inset 0 0.6cqi 2.5cqi rgb(255 255 255 / 45%);
-  }
-  @keyframes breathe {
-    50% {
-      opacity: 0.55;
-    }
   }
   @media (forced-colors: active) {
     .root {
@@ -106,12 +93,9 @@ const LOOKS: Readonly<Record<AgentState, Look>> = {
 /** Turns of the ring per second. */
 const RING_SPEED = 0.7
 
-export function createBody(host: SessionElement): Body {
-  return new Orb(host)
-}
-
 /** The parts of an orb, moved by transforms and opacity, which cost a browser least. */
 class Orb implements Body {
+  static readonly styles = styles
   readonly #host: SessionElement
   readonly #size = new Spring(0.94, 140, 15)
   readonly #halo = new Spring(0.94, 60, 13)
@@ -135,7 +119,7 @@ class Orb implements Body {
     return html`<div class="root ${state}" part="orb" aria-hidden="true">
       <i class="halo" part="halo"></i><i class="ring"></i>
       <div class="ball" part="ball">
-        <i class="cloud cool"></i><i class="cloud warm"></i><i class="cloud light"></i><i class="gloss"></i>
+        <i class="cloud cool"></i><i class="cloud warm"></i><i class="gloss"></i>
       </div>
     </div>`
   }
@@ -156,7 +140,6 @@ class Orb implements Body {
     show(root, '.ring', calm ? '' : turned(this.#ringTurns), ring)
     show(root, '.cool', calm ? '' : turned(this.#turns))
     show(root, '.warm', calm ? '' : turned(-0.7 * this.#turns))
-    show(root, '.light', calm ? '' : turned(1.6 * this.#turns))
   }
 
   /** Leaves the parts to the style sheet. */
@@ -177,3 +160,5 @@ function show(root: ParentNode, selector: string, transform: string, opacity?: n
 function turned(turns: number): string {
   return `rotate(${(turns % 1).toFixed(4)}turn)`
 }
+
+export { Orb as Body }

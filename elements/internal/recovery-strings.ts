@@ -25,8 +25,8 @@ export interface RecoveryStrings {
   readonly steps: { readonly [K in RecoverableCode]: Steps }
 }
 
-const ASK = 'Press “Try again” and choose Allow'
 const GO_ON = 'Press “Try again”'
+const ON_A_PHONE = ['Disconnect headphones that have no microphone', GO_ON]
 
 /** Loaded with the element. */
 export const ENGLISH_RECOVERY: RecoveryStrings = {
@@ -37,7 +37,7 @@ export const ENGLISH_RECOVERY: RecoveryStrings = {
   steps: {
     'microphone-denied': {
       chrome: ['Press the icon beside the address', 'Switch Microphone on', GO_ON],
-      firefox: ['Press the crossed-out microphone beside the address', 'Remove “Blocked” with the ✕', ASK],
+      firefox: ['Press the crossed-out microphone beside the address', 'Remove “Blocked” with the ✕', GO_ON],
       safari: [
         'In the menu bar, open Safari, then “Settings for” this website',
         'Set Microphone to Allow',
@@ -70,9 +70,6 @@ export const ENGLISH_RECOVERY: RecoveryStrings = {
       ],
     },
     'microphone-dismissed': {
-      chrome: [GO_ON, 'When the browser asks, choose “Allow while visiting the site”'],
-      firefox: [GO_ON, 'When the browser asks, choose a microphone and then Allow'],
-      android: [GO_ON, 'When the browser asks, choose “Allow while visiting the site”'],
       other: [GO_ON, 'When the browser asks for the microphone, choose Allow'],
     },
     'microphone-blocked': {
@@ -81,8 +78,8 @@ export const ENGLISH_RECOVERY: RecoveryStrings = {
       ],
     },
     'microphone-not-found': {
-      ios: ['Disconnect headphones that have no microphone', GO_ON],
-      android: ['Disconnect headphones that have no microphone', GO_ON],
+      ios: ON_A_PHONE,
+      android: ON_A_PHONE,
       other: [
         'Connect a microphone or a headset',
         'See that it is on in the sound settings of your computer',
@@ -90,9 +87,7 @@ export const ENGLISH_RECOVERY: RecoveryStrings = {
       ],
     },
     'microphone-in-use': {
-      ios: ['End the call, or the recording, that uses the microphone', GO_ON],
-      android: ['End the call, or the recording, that uses the microphone', GO_ON],
-      other: ['Close programs and tabs that use the microphone, such as a call', GO_ON],
+      other: ['Close what uses the microphone: a call, a recording, another tab or program', GO_ON],
     },
     'microphone-ended': {
       other: ['Connect the microphone again, or choose another one', GO_ON],

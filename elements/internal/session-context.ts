@@ -83,3 +83,45 @@ export class ContextProvider<T> implements ReactiveController {
     callback(this.#value, unsubscribe)
   }
 }
+
+/** Finds the nearest provider of a context, also one that comes after its host, or that is put around it. */
+export class ContextConsumer<T> implements ReactiveController {
+  readonly #host: ReactiveElement
+  readonly #context: Context<T>
+  readonly #onfound: (value: T | null) => void
+  /** Where it was connected: an element that is adopted by another document is there when it hears of it. */
+  #page: Document | null = null
+
+  /** @param onfound Called with what the nearest one gives, as often as it was asked; with null where there is none. */
+  constructor(host: ReactiveElement, context: Context<T>, onfound: (value: T | null) => void) {
+    this.#host = host
+    this.#context = context
+    this.#onfound = onfound
+    host.addController(this)
+  }
+
+  hostConnected(): void {
+    this.#page = this.#host.ownerDocument
+    this.#page.addEventListener('context-provider', this.#onprovider)
+    this.#request()
+  }
+
+  hostDisconnected(): void {
+    this.#page?.removeEventListener('context-provider', this.#onprovider)
+    this.#onfound(null)
+  }
+
+  #onprovider = (event: Event): void => {
+    if ((event as ContextProviderEvent<unknown>).context === this.#context) this.#request()
+  }
+
+  #request(): void {
+    let found: T | null = null
+    this.#host.dispatchEvent(
+      new ContextRequestEvent(this.#context, (value) => {
+        found = value
+      }),
+    )
+    this.#onfound(found)
+  }
+}

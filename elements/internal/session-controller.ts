@@ -1,27 +1,28 @@
-import type { ReactiveController, ReactiveElement } from 'lit'
+import type { ReactiveElement } from 'lit'
 import type { VoiceSession } from '../../src/index.ts'
 import { Conversation } from './conversation.ts'
 import { LocaleController } from './locale.ts'
 import { ENGLISH, type Strings } from './localization.ts'
-import { type Context, ContextRequestEvent, conversationContext } from './session-context.ts'
+import { ContextConsumer, conversationContext } from './session-context.ts'
 
 /**
  * Keeps an element up to date with a conversation: that of the agent around it, found anew whenever the
  * element is connected or an agent appears, or that of a session set by hand.
  */
-export class SessionController implements ReactiveController {
+export class SessionController {
   readonly #host: ReactiveElement
   #found: Conversation | null = null
   #given: Conversation | null = null
   #unsubscribe: (() => void) | null = null
   #localized = false
   #locale: Partial<Strings> = {}
-  /** Where it was connected: an element that is adopted by another document is there when it hears of it. */
-  #page: Document | null = null
 
   constructor(host: ReactiveElement) {
     this.#host = host
-    host.addController(this)
+    new ContextConsumer(host, conversationContext, (conversation) => {
+      this.#found = conversation
+      this.#watch()
+    })
   }
 
   /** Null while the element is in no agent and has no session of its own. */
@@ -42,24 +43,6 @@ export class SessionController implements ReactiveController {
     this.#watch()
   }
 
-  hostConnected(): void {
-    this.#page = this.#host.ownerDocument
-    this.#page.addEventListener('context-provider', this.#onprovider)
-    this.#request()
-  }
-
-  hostDisconnected(): void {
-    this.#page?.removeEventListener('context-provider', this.#onprovider)
-    this.#found = null
-    this.#unsubscribe?.()
-  }
-
-  #onprovider = (event: Event): void => {
-    const { context } = event as Event & { context?: Context<unknown> }
-    if (context === conversationContext) this.#request()
-  }
-
-  /** An agent gives its words to all inside; without one they are looked for here. */
   #localize(): void {
     if (this.#localized) return
     this.#localized = true
@@ -67,16 +50,6 @@ export class SessionController implements ReactiveController {
       this.#locale = words
       if (this.#given) this.#given.strings = { ...ENGLISH, ...words }
     })
-  }
-
-  #request(): void {
-    this.#found = null
-    this.#host.dispatchEvent(
-      new ContextRequestEvent(conversationContext, (conversation) => {
-        this.#found = conversation
-      }),
-    )
-    this.#watch()
   }
 
   #watch(): void {

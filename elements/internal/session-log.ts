@@ -11,13 +11,9 @@ type Facts = Readonly<Record<string, unknown>>
 
 /** Something that a session told. */
 export interface LoggedEvent {
-  /** Counts all events of the log. */
-  readonly id: number
   /** In ms since the epoch. */
   readonly at: number
   readonly name: string
-  /** How often it was told in a row: a transcript changes with each word. */
-  readonly times: number
   readonly facts: Facts
   /** What was said, or given to and by tools. */
   readonly text: Facts
@@ -65,7 +61,6 @@ export class SessionLog {
   readonly #messages = new Map<string, MessageCount>()
   #events: readonly LoggedEvent[] = []
   #turns: readonly TurnEvent[] = []
-  #count = 0
 
   constructor(session: VoiceSession) {
     this.session = session
@@ -105,12 +100,12 @@ export class SessionLog {
     })
   }
 
+  /** A transcript changes with each word: of those in a row the first is kept, and the final one. */
   #add(name: string, facts: Facts, text: Facts): void {
-    const last = this.#events.at(-1)
-    const again = name === 'transcript' && last?.name === name && last.facts['role'] === facts['role']
-    const times = again ? last.times + 1 : 1
-    const event = { id: again ? last.id : ++this.#count, at: Date.now(), name, times, facts, text }
-    this.#events = [...(again ? this.#events.slice(0, -1) : this.#events), event].slice(-MAX_EVENTS)
+    const { role, final } = facts
+    const last = this.#events.at(-1)?.facts ?? {}
+    if (final === false && last['final'] === false && last['role'] === role) return
+    this.#events = [...this.#events, { at: Date.now(), name, facts, text }].slice(-MAX_EVENTS)
   }
 
   /** Nothing is parsed, as there are fifty a second and more. */

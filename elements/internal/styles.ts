@@ -58,6 +58,12 @@ export const base = css`
     outline: 2px solid var(--accent);
     outline-offset: 2px;
   }
+  /* What something is on its way shows itself by. */
+  @keyframes pulse {
+    50% {
+      opacity: 0.4;
+    }
+  }
   @media (prefers-reduced-motion: reduce) {
     * {
       animation: none !important;

@@ -6,7 +6,7 @@ import type { SessionElement } from './session-element.ts'
 /** The key code of a key that an input method has taken: WebKit's only word for the Enter that ends a composition. */
 const TAKEN_BY_INPUT_METHOD = 229
 
-export const styles = css`
+const styles = css`
   .root {
     display: flex;
     align-items: end;
@@ -61,7 +61,7 @@ export const styles = css`
     border-radius: 50%;
     font: inherit;
     cursor: pointer;
-    transition: background-color 0.15s, color 0.15s;
+    transition: background-color 0.15s, color 0.15s, border-color 0.15s;
   }
   textarea:placeholder-shown + button {
     background: color-mix(in srgb, var(--text), transparent 92%);
@@ -83,12 +83,9 @@ interface FieldHost extends SessionElement {
   readonly placeholder: string | null
 }
 
-export function createBody(host: FieldHost, inside: Inside): Body {
-  return new TextField(host, inside)
-}
-
 /** A text that is written, and how it is sent. */
 class TextField implements Body {
+  static readonly styles = styles
   readonly #host: FieldHost
   readonly #inside: Inside
   /** Whether a text is on its way. */
@@ -166,3 +163,5 @@ class TextField implements Body {
     style.setProperty('block-size', `${this.#field.scrollHeight}px`)
   }
 }
+
+export { TextField as Body }

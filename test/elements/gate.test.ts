@@ -11,14 +11,14 @@ const ending = (promise: Promise<void> | null): Promise<string> =>
 describe('Gate', () => {
   it('asks for nothing where there is no step', () => {
     const gate = new Gate(() => expect.fail('nothing has changed'))
-    expect(gate.pass([])).to.equal(null)
+    expect(gate.ask([])).to.equal(null)
     expect(gate.step).to.equal(null)
   })
 
   it('asks for one step after the other, and lets pass behind the last', async () => {
     const steps: (string | null)[] = []
     const gate: Gate = new Gate(() => steps.push(gate.step))
-    const passed = gate.pass(['consent', 'microphone'])
+    const passed = gate.ask(['consent', 'microphone'])
     gate.agree()
     gate.agree()
     expect(await ending(passed)).to.equal('resolved')
@@ -27,12 +27,12 @@ describe('Gate', () => {
 
   it('is passed by nobody when one step is declined, and asks again the next time', async () => {
     const gate = new Gate(() => {})
-    const first = gate.pass(['consent'])
-    const second = gate.pass(['consent'])
+    const first = gate.ask(['consent'])
+    const second = gate.ask(['consent'])
     expect(second).to.equal(first)
     gate.decline()
     expect([await ending(first), gate.step]).to.deep.equal(['AbortError', null])
-    const third = gate.pass(['consent'])
+    const third = gate.ask(['consent'])
     gate.agree()
     expect(await ending(third)).to.equal('resolved')
   })

@@ -2,14 +2,14 @@ import { expect } from 'chai'
 import { html } from 'lit'
 import { define } from '../../elements/internal/define.ts'
 import { type BodyModule, LazyElement } from '../../elements/internal/lazy-element.ts'
-import { createBody, styles } from '../../elements/internal/orb.ts'
+import { Body } from '../../elements/internal/orb.ts'
 import { deepAll, mount, settled } from './fixture.ts'
 
-let loads: (() => Promise<BodyModule>)[] = []
+let loads: (() => Promise<BodyModule<LazyElement>>)[] = []
 let asked = 0
 
 class TestElement extends LazyElement {
-  protected override load(): Promise<BodyModule> {
+  protected override load(): Promise<BodyModule<LazyElement>> {
     asked++
     return loads.shift()?.() ?? Promise.reject(new Error('Asked once more'))
   }
@@ -24,12 +24,12 @@ beforeEach(() => {
 
 describe('LazyElement', () => {
   it('shows nothing until its body is there, loads it once, and is complete with it', async () => {
-    const { promise, resolve } = Promise.withResolvers<BodyModule>()
+    const { promise, resolve } = Promise.withResolvers<BodyModule<LazyElement>>()
     loads = [() => promise]
     document.body.innerHTML = TAG
     const element = document.body.firstElementChild as TestElement
     expect(deepAll(element, '*')).to.deep.equal([])
-    resolve({ styles, createBody })
+    resolve({ Body })
     await settled(element)
     expect(deepAll(element, '.ball')).to.have.length(1)
     expect(getComputedStyle(deepAll(element, '.ball')[0] as Element).borderRadius).to.equal('50%')
@@ -41,13 +41,13 @@ describe('LazyElement', () => {
 
   it('connects no body whose element left the page meanwhile, until that is back', async () => {
     const connected: boolean[] = []
-    const module: BodyModule = {
-      styles,
-      createBody: () => ({
-        hostConnected: () => connected.push(true),
-        hostDisconnected: () => connected.push(false),
-        render: () => html`<p>There</p>`,
-      }),
+    const module: BodyModule<LazyElement> = {
+      Body: class {
+        static readonly styles = Body.styles
+        hostConnected = () => connected.push(true)
+        hostDisconnected = () => connected.push(false)
+        render = () => html`<p>There</p>`
+      },
     }
     loads = [async () => module]
     document.body.innerHTML = TAG
@@ -66,7 +66,7 @@ describe('LazyElement', () => {
     const warnings: unknown[][] = []
     console.warn = (...args) => warnings.push(args)
     try {
-      loads = [() => Promise.reject(new TypeError('Offline')), async () => ({ styles, createBody })]
+      loads = [() => Promise.reject(new TypeError('Offline')), async () => ({ Body })]
       const element = await mount<TestElement>(TAG)
       expect(warnings.map(String)).to.deep.equal([
         'voicewire: Cannot load <test-lazy-element>,TypeError: Offline',

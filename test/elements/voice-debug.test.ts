@@ -168,11 +168,18 @@ describe('<voice-debug>', () => {
     await talk(agent)
     await until(() => words(deep(debug, '[part=events]')).includes('toolcall'))
     const facts = figures(debug)
-    for (const fact of ['State open', 'Provider openai', 'Connect token', 'Microphone none']) {
+    for (const fact of [
+      'state open',
+      'provider openai',
+      'connect tokenMs',
+      'microphone none',
+      'underruns 0',
+    ]) {
       expect(facts.join()).to.include(fact)
     }
+    expect(facts.join()).not.to.match(/undefined|NaN|null|\[object/)
     expect(words(deep(debug, '[part=messages] summary'))).to.match(/^[1-9]\d* messages$/)
-    expect(deep(debug, '[part=messages]').textContent).to.include('out session.update')
+    expect(deep(debug, '[part=messages]').textContent).to.include('1 × out session.update, ')
     const events = words(deep(debug, '[part=events]'))
     for (const event of ['statechange connecting', 'statechange open', 'toolcall', 'transcript']) {
       expect(events).to.include(event)
@@ -262,7 +269,7 @@ describe('<voice-debug>', () => {
     const debug = await mount<VoiceDebug>('<voice-debug open></voice-debug>')
     debug.session = session
     await open(session)
-    await until(() => figures(debug).includes('State open'))
+    await until(() => figures(debug).includes('state open'))
     await session.stop()
   })
 })
@@ -285,6 +292,27 @@ describe('<voice-debug> diagnostics', () => {
     expect(names).to.include.members(['statechange', 'transcript', 'toolcall'])
     // What remains of a message is still of use.
     expect(text).to.include('wss://relay.test/v1/realtime').and.include('No access with [removed]')
+  })
+
+  it('hold the beginning and the end of what grows word by word', async () => {
+    const { agent, debug } = await mountDebug()
+    const socket = await open(agent)
+    socket.say({ type: 'conversation.item.added', item: { id: 'a1', type: 'message', role: 'assistant' } })
+    for (const delta of ['One ', 'two ', 'three']) {
+      socket.say({ type: 'response.output_audio_transcript.delta', item_id: 'a1', delta })
+    }
+    answer(socket, 'a1', 'One two three')
+    answer(socket, 'a2', 'Four')
+    const { events } = JSON.parse(await copied(debug, { withText: true }))
+    const transcripts = events.filter(({ event }: { event: string }) => event === 'transcript')
+    expect(
+      transcripts.map(({ text, final }: { text: string; final: boolean }) => [text, final]),
+    ).to.deep.equal([
+      ['', false],
+      ['One two three', true],
+      ['', false],
+      ['Four', true],
+    ])
   })
 
   it('hold what was said where the reader asks for it, and still no secret', async () => {
