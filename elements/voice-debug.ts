@@ -227,8 +227,8 @@ export class VoiceDebug extends SessionElement {
       provider: session?.provider.name,
       error: conversation?.error && this.#clean(conversation.error.message),
       responseMs: turns.reverse().join(', '),
-      microphone: shown(devicesOf({ input: microphone, output: '' })['input'] ?? 'none'),
       ...Object.fromEntries(Object.entries(stats).map(([name, value]) => [name, shown(value)])),
+      microphone: shown(devicesOf({ input: microphone, output: '' })['input'] ?? 'none'),
     }
     return html`<table part="facts">
       ${Object.entries(facts).map(([name, value]) =>
