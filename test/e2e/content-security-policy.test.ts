@@ -235,7 +235,7 @@ async function judgeParts(t: TestContext, browser: Browser): Promise<void> {
       await press(page, 'voice-agent', 'voice-debug', '[part~=toggle-button]')
       await untilTrue(
         page,
-        `/Provider.*openai/s.test(${inside('voice-agent', 'voice-debug', '[part=facts]')}?.textContent)`,
+        `/provider.*openai/s.test(${inside('voice-agent', 'voice-debug', '[part=facts]')}?.textContent)`,
       )
       await until(page, 'the greeting', says('assistant', /welcome/))
       await press(page, 'voice-agent', 'voice-debug', '[part~=download-button]')
