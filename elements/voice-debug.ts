@@ -240,7 +240,7 @@ export class VoiceDebug extends SessionElement {
   #messages(): TemplateResult {
     const messages = [...(this.#log?.messages ?? [])].sort(([, a], [, b]) => b.count - a.count)
     const total = messages.reduce((sum, [, { count }]) => sum + count, 0)
-    const lines = messages.map(([type, { count, size }]) => `${count} × ${type}, ${size} bytes`)
+    const lines = messages.map(([type, { count, size }]) => `${count} × ${type}, length ${size}`)
     return html`<details part="messages">
       <summary>${total} messages</summary>
       <pre>${lines.join('\n')}</pre>
